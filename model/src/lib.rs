@@ -1,0 +1,22 @@
+//! The specification of memory-cgroup accounting: the vocabulary of operations and a sequential reference model.
+//!
+//! The model is the simplest code that is obviously right. It has no per-CPU stocks, no batches, no deferred
+//! work and no concurrency: a charge is what is charged, at every level, at once. What a real implementation is
+//! allowed to answer differently is not hidden in the model's state but returned as an explicit set of allowed
+//! outcomes, each with a [`Reason`].
+//!
+//! This crate is *not* the machine under test (that is `impl/`) and *not* the harness (that is `fuzz/`), and it
+//! depends on neither.
+#![forbid(unsafe_code)]
+
+mod ids;
+mod model;
+mod op;
+mod outcome;
+mod units;
+
+pub use ids::{ChargeId, CpuId, GroupId, ObjcgId, ObjectId, SlotId};
+pub use model::{Config, GroupLife, Holders, Model, Skip};
+pub use op::{Failure, Mode, Op, Step};
+pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};
+pub use units::{Bytes, Limit, PAGE_SIZE, Pages};

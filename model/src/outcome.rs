@@ -1,0 +1,133 @@
+//! What an operation answers, and what it is allowed to answer.
+
+use crate::{Bytes, GroupId, Pages};
+use std::fmt;
+
+/// Why an operation was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Errno {
+    /// `ENOMEM`: the charge does not fit, or an allocation failed.
+    NoMem,
+    /// `EBUSY`: the group has children, the limit is below the usage, or another drain is running.
+    Busy,
+    /// `ENOSPC`: no memcg id, or no swap slot, is left.
+    NoSpace,
+    /// `ENODEV`: the group has been removed.
+    NoDev,
+}
+
+/// A work item that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ran {
+    /// Nothing was queued.
+    Nothing,
+    /// This CPU's stocks were drained because another CPU asked for it.
+    Drain,
+    /// The second half of a group's rmdir.
+    Offline(GroupId),
+    /// The first half of the end of a group whose last reference is gone.
+    Release(GroupId),
+}
+
+/// What an operation answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was done, and this is the group that it concerned: whose objcg was taken, who pays for a swap slot or
+    /// for a page that was swapped in.
+    To(GroupId),
+    /// It was refused, and nothing was changed.
+    Refused(Errno),
+    /// Answer of [`Op::Work`](crate::Op::Work).
+    Ran(Ran),
+}
+
+/// Why an outcome that is not the model's own is allowed all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A charge fails, or a limit is refused, because of pages that are cached where this operation could not
+    /// reach them: in stocks of other CPUs, or bound by byte stocks and leftovers.
+    RemoteStock,
+    /// A charge served wholly from this CPU's stock succeeds although a limit has been lowered below the usage,
+    /// or was exceeded by force.
+    StockHitOverMax,
+    /// The second half of an rmdir has not run yet.
+    Offlining,
+    /// A small charge fails beside a large failing one. Only where operations overlap.
+    FalseLockOut,
+}
+
+impl Reason {
+    /// All reasons, in the order in which reports list them.
+    pub const ALL: [Reason; 4] =
+        [Reason::RemoteStock, Reason::StockHitOverMax, Reason::Offlining, Reason::FalseLockOut];
+
+    /// The word used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::RemoteStock => "remote-stock",
+            Reason::StockHitOverMax => "stock-hit-over-max",
+            Reason::Offlining => "offlining",
+            Reason::FalseLockOut => "false-lock-out",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The outcomes that the specification allows for one operation in one situation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// The model's own outcome.
+    pub first: Outcome,
+    /// Others that are legal now, each with its reason.
+    pub others: Vec<(Outcome, Reason)>,
+}
+
+/// How an observed outcome agrees with the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grade {
+    /// It is the model's own.
+    Exact,
+    /// It is legal for this reason.
+    Divergent(Reason),
+    /// It is outside the set of allowed outcomes.
+    Violation,
+}
+
+impl Allowed {
+    /// Only one outcome is allowed.
+    pub fn only(first: Outcome) -> Allowed {
+        Allowed { first, others: Vec::new() }
+    }
+
+    /// How `observed` agrees with this set.
+    pub fn grade(&self, observed: Outcome) -> Grade {
+        if observed == self.first {
+            return Grade::Exact;
+        }
+        match self.others.iter().find(|(outcome, _)| *outcome == observed) {
+            Some((_, reason)) => Grade::Divergent(*reason),
+            None => Grade::Violation,
+        }
+    }
+}
+
+/// What was really cached around one operation, as somebody saw who looked at the machine under test.
+///
+/// The model asks only when its own outcome differs from the observed one. All answers are counts of what is
+/// really there at that moment, never bounds of what might be.
+pub trait Witness {
+    /// Pages charged at the level of `group`'s counter, *after* the operation. Besides live charges they include
+    /// pages in stocks, and pages that are bound by byte stocks and leftovers.
+    fn usage(&self, group: GroupId) -> Pages;
+    /// Pages of the charged group that were in the page stock of the CPU that ran the operation, *before* it.
+    fn local_pages(&self) -> Pages;
+    /// Bytes of the charged objcg that were in the byte stock of that CPU, *before* it.
+    fn local_bytes(&self) -> Bytes;
+}
