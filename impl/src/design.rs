@@ -1,0 +1,149 @@
+//! Designs: which variant each room of the machine uses.
+//!
+//! A *design* is a way in which the field built, or proposed to build, a thing; it may be flawed. A *fault*
+//! ([`crate::Fault`]) is one named defect planted into a design.
+
+use std::fmt;
+
+/// Which variant each room uses. The default is the corrected one of every room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Design {
+    /// The per-CPU page stock.
+    pub stock: StockDesign,
+    /// The order of the steps that take a group offline.
+    pub offline: OfflineDesign,
+}
+
+/// The kind of a design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What a seed or a fix replaced.
+    Old,
+    /// What replaced it.
+    New,
+    /// As a mail sent it, mistakes included.
+    AsMailed,
+    /// With what the harness proved necessary.
+    Corrected,
+}
+
+impl Kind {
+    /// The word used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Old => "old",
+            Kind::New => "new",
+            Kind::AsMailed => "as-mailed",
+            Kind::Corrected => "corrected",
+        }
+    }
+}
+
+/// One variant of one room, as `designs` lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// The room, as in `design room=variant`.
+    pub room: &'static str,
+    /// The variant, as in `design room=variant`.
+    pub name: &'static str,
+    /// Old, new, as mailed or corrected.
+    pub kind: Kind,
+    /// The mail or commit that it is built from.
+    pub source: &'static str,
+    /// What distinguishes it.
+    pub what: &'static str,
+    set: fn(&mut Design),
+    is: fn(&Design) -> bool,
+}
+
+macro_rules! rooms {
+    ($($(#[$rdoc:meta])* $field:ident: $ty:ident = $room:literal {
+        $($(#[$vdoc:meta])* $(($default:ident))? $variant:ident = $name:literal, $kind:ident, $source:literal, $what:literal;)*
+    })*) => {
+        $(
+            $(#[$rdoc])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+            pub enum $ty {
+                $(#[doc = $what] $(#[$default])? $variant,)*
+            }
+        )*
+
+        /// Every variant of every room, in the order in which reports list them.
+        pub const VARIANTS: &[Variant] = &[
+            $($(Variant {
+                room: $room,
+                name: $name,
+                kind: Kind::$kind,
+                source: $source,
+                what: $what,
+                set: |design| design.$field = $ty::$variant,
+                is: |design| design.$field == $ty::$variant,
+            },)*)*
+        ];
+    };
+}
+
+rooms! {
+    /// The per-CPU page stock.
+    stock: StockDesign = "stock" {
+        (default) SevenSlots = "seven-slots", New, "Linux 6.16 to 7.1, kernel-facts 1.0.3",
+            "seven cached groups per CPU, victims in round robin";
+        SingleSlot = "single-slot", Old, "Linux 2.6.33 to 6.15, kernel-facts 1.0.3",
+            "one cached group per CPU";
+    }
+    /// The order of the steps that take a group offline.
+    offline: OfflineDesign = "offline" {
+        (default) DrainFirst = "drain-first", Corrected, "kernel-facts 1.2, bug S12",
+            "stocks are asked to drain while the group's objcgs are still its own";
+        ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, kernel-facts 1.2",
+            "objcgs are reparented first, so the drain's flush test no longer finds their byte stocks";
+    }
+}
+
+impl Variant {
+    /// Whether this is the variant that the default design uses.
+    pub fn is_default(&self) -> bool {
+        (self.is)(&Design::default())
+    }
+
+    /// The default design with this room's variant instead.
+    pub fn design(&self) -> Design {
+        let mut design = Design::default();
+        (self.set)(&mut design);
+        design
+    }
+}
+
+impl Design {
+    /// Choose `variant` for `room`.
+    ///
+    /// # Errors
+    /// [`UnknownVariant`] when no room, or no variant of that room, has this name.
+    pub fn choose(&mut self, room: &str, variant: &str) -> Result<(), UnknownVariant> {
+        let found = VARIANTS
+            .iter()
+            .find(|v| v.room == room && v.name == variant)
+            .ok_or_else(|| UnknownVariant { room_known: VARIANTS.iter().any(|v| v.room == room) })?;
+        (found.set)(self);
+        Ok(())
+    }
+}
+
+/// A name that is no room, or no variant of the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownVariant {
+    /// Whether the room exists.
+    pub room_known: bool,
+}
+
+/// `current` for the default, otherwise `room=variant,…` for the rooms that differ from it.
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for variant in VARIANTS.iter().filter(|v| !v.is_default() && (v.is)(self)) {
+            write!(f, "{separator}{}={}", variant.room, variant.name)?;
+            separator = ",";
+        }
+        if separator.is_empty() { f.write_str("current") } else { Ok(()) }
+    }
+}

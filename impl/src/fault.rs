@@ -1,0 +1,92 @@
+//! Faults: real and likely defects that can be planted into the machine, one branch each.
+//!
+//! A fault is present only where the environment allows faults ([`crate::Env::FAULTS`]); the plain machine
+//! contains none of these branches.
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $variant:ident, $id:literal, $source:literal, $title:literal;)*) => {
+        /// One defect that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Fault {
+            $(#[doc = $title] $(#[$doc])* $variant,)*
+        }
+
+        impl Fault {
+            /// All faults, in the order in which reports list them.
+            pub const ALL: &[Fault] = &[$(Fault::$variant,)*];
+
+            /// The id, as on the command line.
+            pub fn id(self) -> &'static str {
+                match self { $(Fault::$variant => $id,)* }
+            }
+
+            /// What is wrong, in one line.
+            pub fn title(self) -> &'static str {
+                match self { $(Fault::$variant => $title,)* }
+            }
+
+            /// The mail, commit or observation that it is taken from.
+            pub fn source(self) -> &'static str {
+                match self { $(Fault::$variant => $source,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    S7, "S7", "seed 001, review of memcg_reparent_objcgs",
+        "offline takes no css reference for the active objcg before its list is walked";
+    S9, "S9", "seed 001, obj_cgroup_release",
+        "release ignores the whole pages left in nr_charged_bytes";
+    S10, "S10", "seed 001, drain_obj_stock",
+        "draining a byte stock loses the remainder below a page";
+    S11, "S11", "seed 001, memcg_reparent_objcgs",
+        "reparent moves the active objcg but not those inherited from children";
+    S12, "S12", "seed 001 and mainline, mem_cgroup_css_offline",
+        "offline reparents before it drains, so byte stocks of the group's objcgs are not flushed";
+    B4, "B4", "9f01b4954490, Linux 6.15",
+        "the CPU dead callback drains the page stock but not the byte stock";
+    B8, "B8", "fix of 6a792697a53a posted July 2026",
+        "a drain marks an isolated CPU as flushing and queues no work, so the mark stays for ever";
+    B17, "B17", "8de15e920dc8, Linux 5.10",
+        "without use_hierarchy a group's counter has no parent, yet its objcgs are reparented to root";
+    B19, "B19", "becaba65f62f, Linux 5.10",
+        "an object whose charge was refused is allocated all the same, without account";
+    B39, "B39", "1f47b61fb407, Linux 4.8",
+        "swap-out from a removed group charges its counter but records no id";
+    R1, "R1", "c5c8b16b596e, Linux 5.16",
+        "charging objects skips root, uncharging them does not";
+    P1, "P1", "this project",
+        "evicting a victim from the page stock keeps its css reference";
+    P2, "P2", "this project",
+        "after the exact retry of a charge the stock is filled as if the whole batch had been charged";
+    P3, "P3", "this project",
+        "the CPU dead callback leaves the flush mark of the dead CPU set";
+    O1, "O1", "this project, after 00d484f354d8",
+        "an object charge waits for its group to be online, which a removed group never is again";
+    O2, "O2", "this project",
+        "a byte stock caches an objcg without taking a reference";
+    W1, "W1", "this project, after seed 004",
+        "swap-in of an entry whose recorded group is gone does not free the slots";
+}
+
+/// A set of faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults(u128);
+
+impl Faults {
+    /// No fault.
+    pub const NONE: Faults = Faults(0);
+
+    /// Whether `fault` is planted.
+    pub fn has(self, fault: Fault) -> bool {
+        self.0 & (1 << fault as u8) != 0
+    }
+}
+
+impl FromIterator<Fault> for Faults {
+    fn from_iter<I: IntoIterator<Item = Fault>>(faults: I) -> Faults {
+        Faults(faults.into_iter().fold(0, |set, fault| set | 1 << fault as u8))
+    }
+}

@@ -1,0 +1,208 @@
+//! Charging by the byte, through a per-CPU stock of bytes.
+
+use super::ObjcgRef;
+use crate::Fault;
+use crate::machine::Machine;
+use crate::memcg::MemcgRef;
+use crate::substrate::arena::word_of;
+use crate::substrate::cpu::Cpu;
+use crate::substrate::env::Label;
+use crate::substrate::env::{Env, Failing, Loop, Mark, What};
+use crate::substrate::units::{Bytes, Errno, PAGE_SIZE, Pages};
+
+/// The owned part of a byte stock: bytes of one objcg, to which it holds a reference.
+#[derive(Debug, Default)]
+pub(crate) struct ByteStock {
+    objcg: Option<ObjcgRef>,
+    bytes: u64,
+}
+
+impl ByteStock {
+    /// What is cached.
+    pub(crate) fn cached(&self) -> Option<(ObjcgRef, Bytes)> {
+        self.objcg.map(|objcg| (objcg, Bytes(self.bytes)))
+    }
+
+    #[inline]
+    fn take(&mut self, objcg: ObjcgRef, size: Bytes) -> bool {
+        if self.objcg == Some(objcg) && self.bytes >= size.0 {
+            self.bytes -= size.0;
+            return true;
+        }
+        false
+    }
+}
+
+impl Machine {
+    /// Charge an object of `size` bytes, from this CPU's stock or else by whole pages. The caller has a reference
+    /// to the objcg.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if the pages do not fit.
+    #[inline]
+    pub fn obj_cgroup_charge<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        objcg: ObjcgRef,
+        size: Bytes,
+    ) -> Result<(), Errno> {
+        let bypass = E::FAULTS && e.failing(Failing::Trylock);
+        if !bypass && cpu.bytes.take(objcg, size) {
+            e.mark(Mark::BytesHit);
+            return Ok(());
+        }
+        self.obj_cgroup_charge_slow(e, cpu, objcg, size, bypass)
+    }
+
+    #[cold]
+    fn obj_cgroup_charge_slow<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        objcg: ObjcgRef,
+        size: Bytes,
+        bypass: bool,
+    ) -> Result<(), Errno> {
+        let Some(memcg) = self.get_memcg_of_objcg(e, cpu, objcg) else { return Err(Errno::NoMem) };
+        if size.0 > PAGE_SIZE {
+            e.mark(Mark::ObjectOverPage);
+        }
+        if self.objcgs.get(e, objcg).place.peek() != 0 {
+            e.mark(Mark::ChargedThroughReparented);
+        }
+        let pages = Pages(size.0.div_ceil(PAGE_SIZE));
+        let charged = if e.fault(Fault::R1) && memcg == self.root {
+            Ok(())
+        } else if bypass {
+            self.charge_past_stock(e, cpu, memcg, pages)
+        } else {
+            self.try_charge(e, cpu, memcg, pages, false)
+        };
+        let rest = Bytes(pages.0 * PAGE_SIZE - size.0);
+        if charged.is_ok() && rest.0 > 0 {
+            if bypass {
+                e.mark(Mark::BytesBypassed);
+                self.objcgs.get(e, objcg).leftover.add(e, rest.0 as i64);
+            } else {
+                self.refill_byte_stock(e, cpu, objcg, rest);
+            }
+        }
+        self.css_put(e, memcg);
+        if e.fault(Fault::B19) { Ok(()) } else { charged }
+    }
+
+    fn charge_past_stock<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        memcg: MemcgRef,
+        pages: Pages,
+    ) -> Result<(), Errno> {
+        use crate::substrate::page_counter::Which;
+        self.counter_try_charge(e, memcg, Which::Memory, pages).or_else(|level| {
+            self.drain_all_stock(e, cpu, level);
+            self.counter_try_charge(e, memcg, Which::Memory, pages).map_err(|_| Errno::NoMem)
+        })
+    }
+
+    /// Give the bytes of a freed object back, on whatever CPU. The caller has a reference to the objcg.
+    #[inline]
+    pub fn obj_cgroup_uncharge<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, size: Bytes) {
+        if E::FAULTS && e.failing(Failing::Trylock) {
+            e.mark(Mark::BytesBypassed);
+            let leftover = &self.objcgs.get(e, objcg).leftover;
+            leftover.add(e, size.fraction().0 as i64);
+            return self.uncharge_pages_of(e, cpu, objcg, size.whole_pages());
+        }
+        self.refill_byte_stock(e, cpu, objcg, size);
+    }
+
+    /// Put bytes into this CPU's stock. More than a page is too much to keep; exactly a page is not.
+    #[inline]
+    fn refill_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, bytes: Bytes) {
+        if cpu.bytes.objcg != Some(objcg) {
+            self.change_byte_stock(e, cpu, objcg);
+        }
+        cpu.bytes.bytes += bytes.0;
+        if cpu.bytes.bytes > PAGE_SIZE {
+            self.drain_byte_stock(e, cpu);
+        } else if cpu.bytes.bytes == PAGE_SIZE {
+            e.mark(Mark::BytesKeepOnePage);
+        }
+    }
+
+    #[cold]
+    fn change_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef) {
+        if cpu.bytes.objcg.is_some() {
+            e.mark(Mark::BytesEvictOther);
+        }
+        self.drain_byte_stock(e, cpu);
+        if !e.fault(Fault::O2) {
+            self.objcg_get(e, objcg);
+        }
+        let leftover = self.objcgs.get(e, objcg).leftover.swap(e, 0);
+        if leftover != 0 {
+            e.mark(Mark::BytesPullLeftover);
+        }
+        cpu.bytes = ByteStock { objcg: Some(objcg), bytes: leftover as u64 };
+        self.cpus[cpu.id].cached_objcg.store(e, word_of(Some(objcg)));
+    }
+
+    /// Empty this CPU's byte stock.
+    pub(crate) fn drain_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu) {
+        let owner = cpu.id;
+        let stock = std::mem::take(&mut cpu.bytes);
+        self.settle_byte_stock(e, cpu, owner, stock);
+    }
+
+    /// Give back what was in the byte stock of CPU `owner`, running on `cpu`: whole pages to the group, the rest
+    /// to the leftover, then the reference.
+    pub(crate) fn settle_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, owner: usize, stock: ByteStock) {
+        let Some(objcg) = stock.objcg else { return };
+        let bytes = Bytes(stock.bytes);
+        if bytes.whole_pages().0 > 0 {
+            e.mark(Mark::BytesDrainWholePages);
+            self.uncharge_pages_of(e, cpu, objcg, bytes.whole_pages());
+        }
+        if bytes.fraction().0 > 0 && !e.fault(Fault::S10) {
+            self.objcgs.get(e, objcg).leftover.add(e, bytes.fraction().0 as i64);
+        }
+        // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
+        self.cpus[owner].cached_objcg.store(e, 0);
+        if e.fault(Fault::O2) {
+            return;
+        }
+        if self.objcgs.get(e, objcg).refs.peek() == 1 {
+            e.mark(Mark::ObjcgReleasedByDrain);
+        }
+        self.objcg_put(e, cpu, objcg);
+    }
+
+    /// Uncharge whole pages that were charged through an objcg, from the group that it belongs to now.
+    pub(crate) fn uncharge_pages_of<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, pages: Pages) {
+        if pages.0 == 0 {
+            return;
+        }
+        let Some(memcg) = self.get_memcg_of_objcg(e, cpu, objcg) else { return };
+        self.refill_stock(e, cpu, memcg, pages);
+        self.css_put(e, memcg);
+    }
+
+    /// A counted reference to the group of an objcg. The pointer may be swapped, and the group behind it lose its
+    /// last reference, at any moment: so read it again until a reference is had.
+    fn get_memcg_of_objcg<E: Env>(&self, e: &E, cpu: &Cpu, objcg: ObjcgRef) -> Option<MemcgRef> {
+        let _section = self.rcu_read_lock(e, cpu.id);
+        loop {
+            let memcg = self.objcg_memcg(e, objcg);
+            let got =
+                if e.fault(Fault::O1) { self.css_tryget_online(e, memcg) } else { self.css_tryget(e, memcg) };
+            if got {
+                return Some(memcg);
+            }
+            if !e.retry(Loop::MemcgOfObjcg, Label::new(What::ObjcgMemcg, objcg.index())) {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The one parameter of the machine: the environment in which it runs.
+//!
+//! The machine's source is the same in every environment. [`Plain`] compiles every hook away: it is what the
+//! benchmarks measure. The harness brings its own: one that records accesses, plants faults and collects
+//! [`Oops`]es, and one in which each shared access is a point where another CPU may run.
+
+use crate::Fault;
+
+/// What a shared word is. The index in [`Label`] says whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)] // The names are the kernel's; `Label::name` spells them out.
+pub enum What {
+    MemcgGeneration,
+    MemoryUsage,
+    MemoryMax,
+    MemoryFailcnt,
+    MemoryWatermark,
+    SwapUsage,
+    SwapMax,
+    SwapFailcnt,
+    SwapWatermark,
+    CssRefs,
+    CssState,
+    Children,
+    Parent,
+    CounterParent,
+    Id,
+    IdRefs,
+    ActiveObjcg,
+    ObjcgGeneration,
+    ObjcgRefs,
+    ObjcgMemcg,
+    ObjcgLeftover,
+    ObjcgPlace,
+    FolioGeneration,
+    FolioMemcg,
+    FolioPages,
+    SlotUsed,
+    SlotRecord,
+    SlotNext,
+    CpuCached,
+    CpuCachedObjcg,
+    CpuFlushing,
+    CpuOnline,
+    CpuIsolated,
+    CpuSection,
+    CpuQueue,
+    UnboundQueue,
+    Callbacks,
+    IdTable,
+    SlotTable,
+    ObjcgLists,
+    TreeLock,
+    DrainMutex,
+    Free,
+}
+
+/// Which shared word: what it is, and the index of its owner (an arena's slot, a CPU, a swap slot).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label {
+    /// What it is.
+    pub what: What,
+    /// Whose it is.
+    pub index: u32,
+}
+
+impl Label {
+    /// The label of `what` of owner number `index`.
+    pub const fn new(what: What, index: usize) -> Label {
+        Label { what, index: index as u32 }
+    }
+}
+
+/// A kind of shared access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// An atomic load.
+    Load,
+    /// An atomic store.
+    Store,
+    /// An atomic read-modify-write.
+    Update,
+    /// A lock taken.
+    Lock,
+    /// A trylock, successful or not.
+    Trylock,
+    /// A lock given back.
+    Unlock,
+}
+
+/// A failure that an environment may inject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failing {
+    /// An allocation.
+    Alloc,
+    /// A trylock.
+    Trylock,
+}
+
+/// A loop that tries again until it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loop {
+    /// Looking for a reference to the group of an objcg.
+    MemcgOfObjcg,
+    /// Taking a reference unless the count is zero.
+    TryGet,
+    /// Writing a v1 limit.
+    SetMax,
+    /// Waiting for a lock.
+    Lock,
+    /// Waiting for the end of a read section.
+    Grace,
+}
+
+/// A defect that the machine itself notices, as a kernel would warn or a sanitizer would report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Oops {
+    /// A handle was used after its object had been freed.
+    Stale(Label),
+    /// A reference was taken while the count was zero or less.
+    Resurrected(Label),
+    /// More references were put than taken.
+    RefUnderflow(Label),
+    /// A counter went below zero.
+    Underflow(Label),
+    /// An objcg was released with a leftover that is not a whole number of pages; the leftover in bytes.
+    FractionAtRelease(Label, i64),
+    /// A loop did not end within the environment's bound.
+    Stuck(Loop, Label),
+    /// A swap record names an id that no group has.
+    LostRecord(Label),
+}
+
+/// A rare situation that a run should reach; the harness counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)] // Described where the harness lists its goals.
+pub enum Mark {
+    StockHit,
+    StockHitLastPage,
+    StockRefillSameSlot,
+    StockOverflowDrained,
+    StockVictimEvicted,
+    StockTooLarge,
+    StockBypassed,
+    BatchRetriedExactly,
+    LimitMetExactly,
+    RolledBackBelowAncestor,
+    RetriedAfterDrain,
+    ForcedOverLimit,
+    RootFolio,
+    BytesHit,
+    BytesEvictOther,
+    BytesPullLeftover,
+    BytesKeepOnePage,
+    BytesDrainWholePages,
+    BytesBypassed,
+    ObjectOverPage,
+    ObjcgWalkUp,
+    ObjcgReleasedByDrain,
+    ObjcgReleasedWithPages,
+    ReparentedActive,
+    ReparentedInherited,
+    ChargedThroughReparented,
+    DrainQueued,
+    DrainAlreadyQueued,
+    DrainSkippedIsolated,
+    DrainLostRace,
+    DrainWorkRan,
+    DrainMetOffline,
+    DeadCpuHadPages,
+    DeadCpuHadBytes,
+    DeadCpuHadWork,
+    CssReleased,
+    CssFreed,
+    SwapToRemovedOwner,
+    SwapToAncestor,
+    SwapLimitMet,
+    SwapInRecorded,
+    SwapInRecordedGone,
+    IdsExhausted,
+    SlotsExhausted,
+    LimitBusy,
+    LimitBelowUsage,
+    ParentRemovedFirst,
+}
+
+impl Mark {
+    /// Number of marks.
+    pub const COUNT: usize = Mark::ParentRemovedFirst as usize + 1;
+}
+
+/// The environment. Every hook has an empty default, so that [`Plain`] costs nothing.
+pub trait Env {
+    /// Whether faults may be planted and failures injected.
+    const FAULTS: bool;
+    /// Whether shared accesses are reported, and handles checked.
+    const WATCHED: bool;
+
+    /// A shared access is about to happen: another CPU may run first.
+    #[inline(always)]
+    fn before(&self, _label: Label, _access: Access) {}
+
+    /// A shared access has happened; the word's value before and after it.
+    #[inline(always)]
+    fn after(&self, _label: Label, _access: Access, _old: i64, _new: i64) {}
+
+    /// Whether this fault is planted.
+    #[inline(always)]
+    fn fault(&self, _fault: Fault) -> bool {
+        false
+    }
+
+    /// Whether to fail here. An injected failure is used up by the first place that asks.
+    #[inline(always)]
+    fn failing(&self, _failing: Failing) -> bool {
+        false
+    }
+
+    /// A rare situation has been reached.
+    #[inline(always)]
+    fn mark(&self, _mark: Mark) {}
+
+    /// The machine noticed a defect. It goes on as a kernel would, on what memory it has.
+    #[inline(always)]
+    fn oops(&self, _oops: Oops) {}
+
+    /// A loop is about to try again. `false` asks it to give up, since it has tried too often.
+    #[inline(always)]
+    fn retry(&self, _what: Loop, _on: Label) -> bool {
+        std::hint::spin_loop();
+        true
+    }
+}
+
+/// Nothing compiled in: the machine as it would ship.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Env for Plain {
+    const FAULTS: bool = false;
+    const WATCHED: bool = false;
+}

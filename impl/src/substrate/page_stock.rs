@@ -1,0 +1,286 @@
+//! The per-CPU page stock: pages that are charged already, for the next charge on this CPU to take without
+//! touching a counter. Each cached group costs one css reference.
+
+use super::arena::Handle;
+use super::cpu::{Cpu, STOCK_SLOTS};
+use super::env::{Env, Failing, Mark};
+use super::page_counter::Which;
+use super::units::{Errno, Pages};
+use crate::machine::Machine;
+use crate::memcg::MemcgRef;
+use crate::{Fault, StockDesign};
+
+/// Pages charged at a time, and the most that a slot may hold.
+pub const BATCH: u64 = 64;
+
+/// The owned part of a page stock.
+#[derive(Debug, Default)]
+pub(crate) struct PageStock {
+    slots: [Slot; STOCK_SLOTS],
+    /// The next victim.
+    drain_index: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    memcg: Option<MemcgRef>,
+    pages: u64,
+}
+
+impl PageStock {
+    #[inline]
+    fn slot_of(&self, memcg: MemcgRef) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.memcg == Some(memcg))
+    }
+
+    /// What is cached, slot by slot.
+    pub(crate) fn cached(&self) -> impl Iterator<Item = (MemcgRef, Pages)> + '_ {
+        self.slots.iter().filter_map(|slot| slot.memcg.map(|memcg| (memcg, Pages(slot.pages))))
+    }
+}
+
+impl Machine {
+    fn stock_slots(&self) -> usize {
+        match self.config.design.stock {
+            StockDesign::SevenSlots => STOCK_SLOTS,
+            StockDesign::SingleSlot => 1,
+        }
+    }
+
+    /// Take `pages` from this CPU's stock if it has as many of the group; no counter moves.
+    #[inline]
+    pub(crate) fn consume_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, pages: Pages) -> bool {
+        if pages.0 > BATCH {
+            e.mark(Mark::StockTooLarge);
+            return false;
+        }
+        if E::FAULTS && e.failing(Failing::Trylock) {
+            e.mark(Mark::StockBypassed);
+            return false;
+        }
+        let Some(index) = cpu.pages.slot_of(memcg) else { return false };
+        let slot = &mut cpu.pages.slots[index];
+        if slot.pages < pages.0 {
+            return false;
+        }
+        slot.pages -= pages.0;
+        e.mark(if slot.pages == 0 { Mark::StockHitLastPage } else { Mark::StockHit });
+        true
+    }
+
+    /// Put charged pages into this CPU's stock. The caller has a reference to the group.
+    pub(crate) fn refill_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, pages: Pages) {
+        if pages.0 > BATCH {
+            e.mark(Mark::StockTooLarge);
+            return self.counter_uncharge(e, memcg, Which::Memory, pages);
+        }
+        if E::FAULTS && e.failing(Failing::Trylock) {
+            e.mark(Mark::StockBypassed);
+            return self.counter_uncharge(e, memcg, Which::Memory, pages);
+        }
+        if let Some(index) = cpu.pages.slot_of(memcg) {
+            e.mark(Mark::StockRefillSameSlot);
+            let slot = &mut cpu.pages.slots[index];
+            slot.pages += pages.0;
+            if slot.pages > BATCH {
+                e.mark(Mark::StockOverflowDrained);
+                self.drain_slot(e, cpu, index);
+            }
+            return;
+        }
+        let usable = self.stock_slots();
+        let empty = cpu.pages.slots[..usable].iter().position(|slot| slot.memcg.is_none());
+        let index = empty.unwrap_or_else(|| {
+            let victim = cpu.pages.drain_index % usable;
+            cpu.pages.drain_index = (victim + 1) % usable;
+            e.mark(Mark::StockVictimEvicted);
+            self.evict(e, cpu, victim);
+            victim
+        });
+        self.css_get(e, memcg);
+        cpu.pages.slots[index] = Slot { memcg: Some(memcg), pages: pages.0 };
+        self.cpus[cpu.id].cached[index].store(e, memcg.to_word());
+    }
+
+    fn evict<E: Env>(&self, e: &E, cpu: &mut Cpu, victim: usize) {
+        if e.fault(Fault::P1) {
+            if let Some(memcg) = cpu.pages.slots[victim].memcg {
+                self.css_get(e, memcg);
+            }
+        }
+        self.drain_slot(e, cpu, victim);
+    }
+
+    /// Give a slot's pages back to the counters, and its reference to the group.
+    fn drain_slot<E: Env>(&self, e: &E, cpu: &mut Cpu, index: usize) {
+        let slot = std::mem::take(&mut cpu.pages.slots[index]);
+        let Some(memcg) = slot.memcg else { return };
+        if slot.pages != 0 {
+            self.counter_uncharge(e, memcg, Which::Memory, Pages(slot.pages));
+        }
+        // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
+        self.cpus[cpu.id].cached[index].store(e, 0);
+        self.css_put(e, memcg);
+    }
+
+    /// Empty the page stock of `cpu`.
+    pub(crate) fn drain_page_stock<E: Env>(&self, e: &E, cpu: &mut Cpu) {
+        for index in 0..STOCK_SLOTS {
+            self.drain_slot(e, cpu, index);
+        }
+    }
+
+    /// Empty both stocks of this CPU: bytes first, since whole pages of theirs go into the page stock.
+    pub fn drain_local<E: Env>(&self, e: &E, cpu: &mut Cpu) {
+        self.drain_byte_stock(e, cpu);
+        self.drain_page_stock(e, cpu);
+        self.cpus[cpu.id].flushing.store(e, 0);
+    }
+
+    /// Ask every CPU that caches something of the subtree below `root` to drain its stocks. This CPU drains at
+    /// once; the others by a work item that the caller does not wait for. Isolated CPUs are left alone.
+    ///
+    /// # Errors
+    /// [`Errno::Busy`] if another drain is running: then nothing is drained.
+    pub fn drain_all_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, root: MemcgRef) -> bool {
+        if E::FAULTS && e.failing(Failing::Trylock) {
+            e.mark(Mark::DrainLostRace);
+            return false;
+        }
+        let Some(_drainer) = self.drain_mutex.trylock(e) else {
+            e.mark(Mark::DrainLostRace);
+            return false;
+        };
+        for id in 0..self.cpus.len() {
+            if self.cpus[id].online.load(e) == 0 || !self.flush_required(e, cpu.id, id, root) {
+                continue;
+            }
+            if id == cpu.id {
+                self.drain_local(e, cpu);
+            } else {
+                self.queue_drain(e, id);
+            }
+        }
+        true
+    }
+
+    fn queue_drain<E: Env>(&self, e: &E, id: usize) {
+        let shared = &self.cpus[id];
+        let isolated = shared.isolated.load(e) != 0;
+        if isolated {
+            e.mark(Mark::DrainSkippedIsolated);
+            if !e.fault(Fault::B8) {
+                return;
+            }
+        }
+        if shared.flushing.swap(e, 1) != 0 {
+            e.mark(Mark::DrainAlreadyQueued);
+            return;
+        }
+        if !isolated {
+            e.mark(Mark::DrainQueued);
+            shared.queue.lock(e).push_back(super::work::Work::Drain);
+        }
+    }
+
+    /// Whether CPU `id` caches something of the subtree below `root`, seen from CPU `here`.
+    fn flush_required<E: Env>(&self, e: &E, here: usize, id: usize, root: MemcgRef) -> bool {
+        let shared = &self.cpus[id];
+        let _section = self.rcu_read_lock(e, here);
+        let objcg = Handle::from_word(shared.cached_objcg.load(e));
+        if objcg.is_some_and(|objcg| self.is_descendant(e, self.objcg_memcg(e, objcg), root)) {
+            return true;
+        }
+        shared.cached[..self.stock_slots()].iter().any(|word| {
+            Handle::from_word(word.load(e)).is_some_and(|memcg| self.is_descendant(e, memcg, root))
+        })
+    }
+
+    /// Charge pages to a group: from this CPU's stock, or else from the counters with a batch for the stock.
+    /// Root is charged like any other group. The caller has a reference to the group.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if it does not fit, also not without the batch and after draining what can be drained
+    /// at once. With `force` it is charged above the limit instead.
+    pub(crate) fn try_charge<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        memcg: MemcgRef,
+        pages: Pages,
+        force: bool,
+    ) -> Result<(), Errno> {
+        if self.consume_stock(e, cpu, memcg, pages) {
+            return Ok(());
+        }
+        self.try_charge_slow(e, cpu, memcg, pages, force)
+    }
+
+    #[cold]
+    fn try_charge_slow<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        memcg: MemcgRef,
+        pages: Pages,
+        force: bool,
+    ) -> Result<(), Errno> {
+        let mut batch = Pages(pages.0.max(BATCH));
+        let mut drained = false;
+        let full = loop {
+            match self.counter_try_charge(e, memcg, Which::Memory, batch) {
+                Ok(()) => break None,
+                Err(_) if batch > pages => {
+                    e.mark(Mark::BatchRetriedExactly);
+                    batch = pages;
+                }
+                Err(level) if !drained => {
+                    drained = true;
+                    self.drain_all_stock(e, cpu, level);
+                }
+                Err(level) => break Some(level),
+            }
+        };
+        match full {
+            None if drained => e.mark(Mark::RetriedAfterDrain),
+            None => {}
+            Some(_) if force => self.counter_charge(e, memcg, Which::Memory, pages),
+            Some(_) => return Err(Errno::NoMem),
+        }
+        if e.fault(Fault::P2) && full.is_none() {
+            batch = Pages(pages.0.max(BATCH));
+        }
+        if batch > pages {
+            self.refill_stock(e, cpu, memcg, Pages(batch.0 - pages.0));
+        }
+        Ok(())
+    }
+
+    /// Write a group's memory limit the v2 way: it holds at once, then the stocks are drained if need be.
+    pub fn set_max_v2<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) {
+        let counter = &self.memcgs.get(e, memcg).memory;
+        counter.set_max_v2(e, max);
+        if counter.usage.load(e) > max as i64 {
+            e.mark(Mark::LimitBelowUsage);
+            self.drain_all_stock(e, cpu, memcg);
+        }
+    }
+
+    /// Write a group's memory limit the v1 way.
+    ///
+    /// # Errors
+    /// [`Errno::Busy`] if the usage is above it, also after what can be drained at once has been.
+    pub fn set_max_v1<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
+        let counter = &self.memcgs.get(e, memcg).memory;
+        counter.set_max_v1(e, max).or_else(|_| {
+            e.mark(Mark::LimitBusy);
+            self.drain_all_stock(e, cpu, memcg);
+            counter.set_max_v1(e, max)
+        })
+    }
+
+    /// Write a group's swap limit.
+    pub fn set_swap_max<E: Env>(&self, e: &E, memcg: MemcgRef, max: u64) {
+        self.memcgs.get(e, memcg).swap.set_max_v2(e, max);
+    }
+}

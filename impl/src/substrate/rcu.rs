@@ -1,0 +1,94 @@
+//! Read sections, grace periods and what waits for them.
+//!
+//! An object found inside a read section is not freed before the section ends, but its count may already be
+//! zero. A grace period waits for the sections that were open when it began, not for later ones. It elapses
+//! only when somebody lets it: [`Machine::grace`].
+
+use super::cpu::Cpu;
+use super::env::{Env, Label, Loop, What};
+use super::word::{Lock, Word};
+use crate::machine::Machine;
+use crate::memcg::MemcgRef;
+use crate::obj_cgroup::ObjcgRef;
+use std::collections::VecDeque;
+
+/// What is done once a grace period has elapsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callback {
+    FreeMemcg(MemcgRef),
+    FreeObjcg(ObjcgRef),
+}
+
+/// The callbacks that wait.
+#[derive(Debug)]
+pub(crate) struct Rcu {
+    callbacks: Lock<VecDeque<Callback>>,
+}
+
+impl Rcu {
+    pub(crate) fn new() -> Rcu {
+        Rcu { callbacks: Lock::new(Label::new(What::Callbacks, 0), VecDeque::new()) }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.callbacks.get_mut().clear();
+    }
+
+    pub(crate) fn call<E: Env>(&self, e: &E, callback: Callback) {
+        self.callbacks.lock(e).push_back(callback);
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.callbacks.peek().len()
+    }
+}
+
+/// An open read section of one CPU. Sections may nest.
+pub(crate) struct Section<'m, E: Env> {
+    word: &'m Word,
+    e: &'m E,
+    outermost: bool,
+}
+
+impl<E: Env> Drop for Section<'_, E> {
+    fn drop(&mut self) {
+        if self.outermost && !std::thread::panicking() {
+            self.word.store(self.e, self.word.peek() + 1);
+        }
+    }
+}
+
+impl Machine {
+    /// Open a read section on a CPU.
+    pub(crate) fn rcu_read_lock<'m, E: Env>(&'m self, e: &'m E, cpu: usize) -> Section<'m, E> {
+        let word = &self.cpus[cpu].section;
+        let section = word.peek();
+        let outermost = section % 2 == 0;
+        if outermost {
+            // A full barrier: the grace period sees the section, or the section sees what was published before.
+            word.swap(e, section + 1);
+        }
+        Section { word, e, outermost }
+    }
+
+    /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
+    pub fn grace<E: Env>(&self, e: &E, _cpu: &mut Cpu) -> usize {
+        let batch = self.rcu.waiting();
+        for cpu in &self.cpus {
+            let section = cpu.section.load(e);
+            while section % 2 == 1 && cpu.section.load(e) == section {
+                if !e.retry(Loop::Grace, cpu.section.label()) {
+                    break;
+                }
+            }
+        }
+        for _ in 0..batch {
+            let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
+            match callback {
+                Callback::FreeMemcg(memcg) => self.css_free(e, memcg),
+                Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
+            }
+        }
+        batch
+    }
+}

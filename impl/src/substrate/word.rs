@@ -1,0 +1,212 @@
+//! Shared memory: words and locks. Every access to something that two CPUs may touch goes through here.
+
+use super::env::{Access, Env, Label, Loop};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+/// A shared word that knows what it is, so that an access can be reported by name.
+///
+/// Loads and updates are sequentially consistent, stores release: the pairs that need more than that (a limit
+/// write against a charge) use [`Word::swap`].
+#[derive(Debug)]
+pub struct Word {
+    label: Label,
+    value: AtomicI64,
+}
+
+impl Word {
+    pub(crate) const fn new(label: Label) -> Word {
+        Word { label, value: AtomicI64::new(0) }
+    }
+
+    pub(crate) fn label(&self) -> Label {
+        self.label
+    }
+
+    /// The value, seen from outside the run: not an access of any CPU.
+    #[inline]
+    pub(crate) fn peek(&self) -> i64 {
+        self.value.load(Ordering::Relaxed)
+    }
+
+    /// Set the value before anybody else can see the word.
+    #[inline]
+    pub(crate) fn init(&self, value: i64) {
+        self.value.store(value, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn access<E: Env>(&self, e: &E, access: Access, act: impl FnOnce(&AtomicI64) -> (i64, i64)) -> i64 {
+        if E::WATCHED {
+            e.before(self.label, access);
+        }
+        let (old, new) = act(&self.value);
+        if E::WATCHED {
+            e.after(self.label, access, old, new);
+        }
+        old
+    }
+
+    #[inline(always)]
+    pub(crate) fn load<E: Env>(&self, e: &E) -> i64 {
+        self.access(e, Access::Load, |v| {
+            let value = v.load(Ordering::SeqCst);
+            (value, value)
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn store<E: Env>(&self, e: &E, value: i64) {
+        self.access(e, Access::Store, |v| {
+            let old = if E::WATCHED { v.load(Ordering::Relaxed) } else { 0 };
+            v.store(value, Ordering::Release);
+            (old, value)
+        });
+    }
+
+    /// Add, returning the value before.
+    #[inline(always)]
+    pub(crate) fn add<E: Env>(&self, e: &E, n: i64) -> i64 {
+        self.access(e, Access::Update, |v| {
+            let old = v.fetch_add(n, Ordering::SeqCst);
+            (old, old.wrapping_add(n))
+        })
+    }
+
+    /// Subtract, returning the value before.
+    #[inline(always)]
+    pub(crate) fn sub<E: Env>(&self, e: &E, n: i64) -> i64 {
+        self.add(e, -n)
+    }
+
+    #[inline(always)]
+    pub(crate) fn swap<E: Env>(&self, e: &E, value: i64) -> i64 {
+        self.access(e, Access::Update, |v| (v.swap(value, Ordering::SeqCst), value))
+    }
+
+    /// Store `new` if the value is `current`; whether it was.
+    #[inline(always)]
+    pub(crate) fn replace<E: Env>(&self, e: &E, current: i64, new: i64) -> bool {
+        let seen = self.access(e, Access::Update, |v| {
+            match v.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(old) => (old, new),
+                Err(old) => (old, old),
+            }
+        });
+        seen == current
+    }
+
+    /// Add 1 unless the value is zero or less; whether it was added.
+    pub(crate) fn inc_not_zero<E: Env>(&self, e: &E) -> bool {
+        loop {
+            let value = self.load(e);
+            if value <= 0 {
+                return false;
+            }
+            if self.replace(e, value, value + 1) {
+                return true;
+            }
+            if !e.retry(Loop::TryGet, self.label) {
+                return false;
+            }
+        }
+    }
+}
+
+/// A lock around data that several CPUs change.
+///
+/// A contended lock is never waited for inside the operating system: it is tried again after
+/// [`Env::retry`], where a scheduler lets another CPU run.
+#[derive(Debug)]
+pub struct Lock<T> {
+    label: Label,
+    data: Mutex<T>,
+}
+
+impl<T> Lock<T> {
+    pub(crate) const fn new(label: Label, data: T) -> Lock<T> {
+        Lock { label, data: Mutex::new(data) }
+    }
+
+    /// Wait for the lock. A lock that the environment says cannot be had any more is broken into, after the
+    /// environment has been told, so that the run can end.
+    pub(crate) fn lock<'l, E: Env>(&'l self, e: &'l E) -> Held<'l, T, E> {
+        loop {
+            if E::WATCHED {
+                e.before(self.label, Access::Lock);
+            }
+            if let Some(data) = self.attempt() {
+                if E::WATCHED {
+                    e.after(self.label, Access::Lock, 0, 1);
+                }
+                return Held { lock: self, e, data: Some(data) };
+            }
+            e.retry(Loop::Lock, self.label);
+        }
+    }
+
+    /// Take the lock if it is free.
+    pub(crate) fn trylock<'l, E: Env>(&'l self, e: &'l E) -> Option<Held<'l, T, E>> {
+        if E::WATCHED {
+            e.before(self.label, Access::Trylock);
+        }
+        let data = self.attempt();
+        if E::WATCHED {
+            e.after(self.label, Access::Trylock, i64::from(data.is_none()), 1);
+        }
+        data.map(|data| Held { lock: self, e, data: Some(data) })
+    }
+
+    fn attempt(&self) -> Option<MutexGuard<'_, T>> {
+        match self.data.try_lock() {
+            Ok(data) => Some(data),
+            // A lane that was abandoned while it held the lock; its run is over, the data is only torn down.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The data, from outside the run.
+    pub(crate) fn peek(&self) -> MutexGuard<'_, T> {
+        self.data.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The data, when nobody else can see the lock.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A lock that is held; dropping it gives it back.
+pub(crate) struct Held<'l, T, E: Env> {
+    lock: &'l Lock<T>,
+    e: &'l E,
+    data: Option<MutexGuard<'l, T>>,
+}
+
+impl<T, E: Env> Deref for Held<'_, T, E> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.data.as_ref().expect("held until dropped")
+    }
+}
+
+impl<T, E: Env> DerefMut for Held<'_, T, E> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.data.as_mut().expect("held until dropped")
+    }
+}
+
+impl<T, E: Env> Drop for Held<'_, T, E> {
+    fn drop(&mut self) {
+        // A lane that is being torn down must not hand the CPU over once more.
+        if E::WATCHED && !std::thread::panicking() {
+            self.e.before(self.lock.label, Access::Unlock);
+        }
+        self.data = None;
+        if E::WATCHED && !std::thread::panicking() {
+            self.e.after(self.lock.label, Access::Unlock, 1, 0);
+        }
+    }
+}

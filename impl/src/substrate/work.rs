@@ -1,0 +1,44 @@
+//! Deferred work. Nothing here runs by itself: an operation or the scheduler runs one item at a time.
+
+use super::cpu::Cpu;
+use super::env::{Env, Mark};
+use crate::machine::Machine;
+use crate::memcg::MemcgRef;
+
+/// A work item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Drain the stocks of the CPU on which it is queued.
+    Drain,
+    /// The second half of removing a group.
+    Offline(MemcgRef),
+    /// The first half of a group's end.
+    CssRelease(MemcgRef),
+}
+
+impl Machine {
+    /// Run one work item: the oldest that is bound to this CPU, or else the oldest that is bound to none.
+    pub fn run_work<E: Env>(&self, e: &E, cpu: &mut Cpu) -> Option<Work> {
+        let bound = self.cpus[cpu.id].queue.lock(e).pop_front();
+        let work = match bound {
+            Some(work) => Some(work),
+            None => self.unbound.lock(e).pop_front(),
+        }?;
+        match work {
+            Work::Drain => {
+                e.mark(Mark::DrainWorkRan);
+                self.drain_local(e, cpu);
+            }
+            Work::Offline(memcg) => self.offline(e, cpu, memcg),
+            Work::CssRelease(memcg) => self.css_release(e, memcg),
+        }
+        Some(work)
+    }
+
+    /// Whether no work and no callback is queued anywhere.
+    pub fn is_idle(&self) -> bool {
+        self.rcu.waiting() == 0
+            && self.unbound.peek().is_empty()
+            && self.cpus.iter().all(|cpu| cpu.queue.peek().is_empty())
+    }
+}
