@@ -83,10 +83,11 @@ impl fmt::Display for Reason {
 /// The outcomes that the specification allows for one operation in one situation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// The model's own outcome.
-    pub first: Outcome,
+    /// The model's own outcome first. More than one only where the specification leaves the choice open, as
+    /// which of several queued work items runs.
+    pub exact: Vec<Outcome>,
     /// Others that are legal now, each with its reason.
-    pub others: Vec<(Outcome, Reason)>,
+    pub divergent: Vec<(Outcome, Reason)>,
 }
 
 /// How an observed outcome agrees with the specification.
@@ -103,15 +104,15 @@ pub enum Grade {
 impl Allowed {
     /// Only one outcome is allowed.
     pub fn only(first: Outcome) -> Allowed {
-        Allowed { first, others: Vec::new() }
+        Allowed { exact: vec![first], divergent: Vec::new() }
     }
 
     /// How `observed` agrees with this set.
     pub fn grade(&self, observed: Outcome) -> Grade {
-        if observed == self.first {
+        if self.exact.contains(&observed) {
             return Grade::Exact;
         }
-        match self.others.iter().find(|(outcome, _)| *outcome == observed) {
+        match self.divergent.iter().find(|(outcome, _)| *outcome == observed) {
             Some((_, reason)) => Grade::Divergent(*reason),
             None => Grade::Violation,
         }

@@ -1,0 +1,125 @@
+//! The reference model: what the books say after each step if nothing is ever cached and nothing is put off.
+//!
+//! A step is run in three calls: [`Model::admits`] tells whether its operands exist at all, [`Model::first`] is the
+//! model's own answer, and [`Model::commit`] applies the answer that was *observed*, so that the model follows the
+//! machine under test through every choice that the specification leaves open. [`Model::allowed`] is asked only
+//! where the two answers differ.
+//!
+//! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
+//! [`obj_cgroup`] objects; [`swap`] slots; [`cpus`] CPUs. In each of them stand the rules that an operation is
+//! admitted by, its answer and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and
+//! [`questions`] what an invariant checker may ask.
+//!
+//! Totals are kept running, level by level, because a checker asks for them after every step; the tests recompute
+//! each of them from its definition.
+
+mod allowed;
+mod cpus;
+mod limits;
+mod names;
+mod obj_cgroup;
+mod pages;
+mod questions;
+mod step;
+mod swap;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use crate::{GroupId, Mode};
+use cpus::Cpu;
+use names::Names;
+use obj_cgroup::{Bucket, Object};
+use pages::Folio;
+pub use questions::Holders;
+use swap::Slot;
+use tree::Group;
+pub use tree::GroupLife;
+
+/// The machine that a program runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How the counters are wired.
+    pub mode: Mode,
+    /// CPUs, all of them up at the start.
+    pub cpus: u8,
+    /// Memcg ids that can be in use at once, root's not counted.
+    pub ids: u16,
+    /// Swap slots, of one page each.
+    pub slots: u16,
+}
+
+/// Why a step cannot be run at all. It is then a counted skip, for the model and for the machine under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// An operand was never made, was refused, or is consumed; or the name to be given is already taken.
+    Absent,
+    /// The CPU is down, or there is no such CPU.
+    CpuDown,
+    /// The group has been removed, and the caller holds nothing through which it could still name it.
+    Removed,
+    /// The operation does not exist in this mode.
+    NotInMode,
+    /// The operation would change nothing: a CPU is up, down or isolated already, or root, which has no limits and
+    /// is never removed, is the operand.
+    NoChange,
+}
+
+/// The sequential reference model.
+///
+/// Sizes are taken as they come: their sum over one program has to fit in 64 bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    config: Config,
+    groups: Names<Group>,
+    /// Groups whose rmdir ran and whose second half of offlining did not yet, the oldest rmdir first.
+    offlining: Vec<GroupId>,
+    ids_in_use: u64,
+    folios: Names<Folio>,
+    /// The objcg of each group, by its birth group.
+    buckets: Names<Bucket>,
+    /// The program's references: the birth group of the objcg held, root where there is none.
+    objcgs: Names<GroupId>,
+    objects: Names<Object>,
+    slots: Names<Slot>,
+    slots_used: u64,
+    cpus: Vec<Cpu>,
+}
+
+impl Model {
+    /// A model of a machine on which nothing has happened.
+    pub fn new(config: Config) -> Model {
+        let mut model = Model {
+            config,
+            groups: Names::default(),
+            offlining: Vec::new(),
+            ids_in_use: 0,
+            folios: Names::default(),
+            buckets: Names::default(),
+            objcgs: Names::default(),
+            objects: Names::default(),
+            slots: Names::default(),
+            slots_used: 0,
+            cpus: Vec::new(),
+        };
+        model.reset(config);
+        model
+    }
+
+    /// Forgets everything and starts again, keeping the memory.
+    pub fn reset(&mut self, config: Config) {
+        self.config = config;
+        self.groups.clear();
+        self.groups.make(GroupId::ROOT.index(), Group::root());
+        self.offlining.clear();
+        self.ids_in_use = 0;
+        self.folios.clear();
+        self.buckets.clear();
+        self.objcgs.clear();
+        self.objects.clear();
+        self.slots.clear();
+        self.slots_used = 0;
+        self.cpus.clear();
+        self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
+    }
+}

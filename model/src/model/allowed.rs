@@ -1,0 +1,126 @@
+//! The answers that are allowed besides the model's own, each with its reason.
+//!
+//! A reason is computed from what a [`Witness`] really found cached around this one step, never from a bound of
+//! what might be cached: a model that excuses everything finds nothing. `false-lock-out` is no reason here, as it
+//! needs operations that overlap.
+
+use super::pages::Folio;
+use super::{GroupLife, Model};
+use crate::{
+    Allowed, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, Step, Witness,
+};
+
+impl Model {
+    /// Every answer that the specification allows to a step that is admitted, the model's own first. Meant for the
+    /// case that the observed answer is not [`Model::first`].
+    pub fn allowed(&self, step: &Step, witness: &dyn Witness) -> Allowed {
+        let mut allowed = Allowed::only(self.first(step));
+        let from_page_stock =
+            |asked: Pages| step.fail != Some(Failure::Trylock) && witness.local_pages() >= asked;
+        match step.op {
+            // Neither the allocation of the folio nor a forced charge looks at what is cached.
+            Op::Charge { .. } | Op::SwapIn { .. } if step.fail == Some(Failure::Alloc) => {}
+            Op::Charge { force: true, .. } => {}
+            Op::Charge { group, pages, .. } => {
+                let charge = PageCharge { group, asked: pages, from_stock: from_page_stock(pages) };
+                self.allow_cached(&mut allowed, Outcome::Done, &charge, witness);
+            }
+            Op::SwapIn { slot, faulter, .. } => {
+                if let Some(slot) = self.slots.get(slot.index()) {
+                    let group = self.swap_in_payer(slot, faulter);
+                    let charge =
+                        PageCharge { group, asked: slot.pages, from_stock: from_page_stock(slot.pages) };
+                    self.allow_cached(&mut allowed, Outcome::To(group), &charge, witness);
+                }
+            }
+            Op::ObjCharge { objcg, bytes, .. } => {
+                if let Some(birth) = self.bucket_of(objcg) {
+                    let asked = bytes.pages_up();
+                    let from_byte_stock =
+                        step.fail != Some(Failure::Trylock) && witness.local_bytes() >= bytes;
+                    let charge = PageCharge {
+                        group: self.bucket_owner(birth),
+                        asked,
+                        from_stock: from_byte_stock || from_page_stock(asked),
+                    };
+                    self.allow_cached(&mut allowed, Outcome::Done, &charge, witness);
+                }
+            }
+            Op::SetMax { group, max } => self.allow_busy_limit(&mut allowed, group, max, witness),
+            Op::ObjcgFrom { group, .. } => {
+                for birth in self.objcg_answers(group).skip(1) {
+                    allow(&mut allowed, Outcome::To(birth), Reason::Offlining);
+                }
+            }
+            Op::SwapOut { charge, .. } => {
+                if let Some(&Folio { group, pages }) = self.folios.get(charge.index()) {
+                    for payer in self.swap_payers(group).skip(1) {
+                        allow(&mut allowed, self.swap_out_answer_for(payer, pages), Reason::Offlining);
+                    }
+                }
+            }
+            Op::Work => allowed.exact = self.work_answers(),
+            _ => {}
+        }
+        allowed
+    }
+
+    /// A charge asks for whole pages, `asked`, at the levels from `group` up. Cached pages can fail it where the
+    /// model's would fit, and a stock that serves all of it asks no level.
+    fn allow_cached(
+        &self,
+        allowed: &mut Allowed,
+        success: Outcome,
+        charge: &PageCharge,
+        witness: &dyn Witness,
+    ) {
+        if allowed.exact.contains(&success) {
+            let mut levels = self.levels(charge.group);
+            if levels.any(|(id, level)| !level.max.admits(witness.usage(id) + charge.asked)) {
+                allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
+            }
+        } else if charge.from_stock {
+            allow(allowed, success, Reason::StockHitOverMax);
+        }
+    }
+
+    /// A v1 limit is compared with the usage as the counter has it, cached pages included.
+    fn allow_busy_limit(&self, allowed: &mut Allowed, group: GroupId, max: Limit, witness: &dyn Witness) {
+        if self.config.mode != Mode::V2 && !max.admits(witness.usage(group)) {
+            allow(allowed, Outcome::Refused(Errno::Busy), Reason::RemoteStock);
+        }
+    }
+
+    /// The work items that may be due. The model has no queues: a drain always may be, the end of a group once
+    /// nobody holds it, and the second half of an rmdir once that of every child has run.
+    fn work_answers(&self) -> Vec<Outcome> {
+        let mut answers = vec![self.work_answer(), Outcome::Ran(Ran::Drain)];
+        for &group in self.offlining.iter().skip(1) {
+            if !self.offlining.iter().any(|&other| self.parent(other) == Some(group)) {
+                answers.push(Outcome::Ran(Ran::Offline(group)));
+            }
+        }
+        for (index, group) in self.groups.iter() {
+            if group.life == GroupLife::Dying
+                && group.holders().is_empty()
+                && let Ok(number) = u16::try_from(index)
+            {
+                answers.push(Outcome::Ran(Ran::Release(GroupId(number))));
+            }
+        }
+        answers
+    }
+}
+
+/// What a charge asks of the counters, and whether stocks of its CPU could serve all of it without them.
+struct PageCharge {
+    group: GroupId,
+    asked: Pages,
+    from_stock: bool,
+}
+
+fn allow(allowed: &mut Allowed, outcome: Outcome, reason: Reason) {
+    if allowed.grade(outcome) == Grade::Violation {
+        allowed.divergent.push((outcome, reason));
+    }
+}

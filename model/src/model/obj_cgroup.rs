@@ -1,0 +1,151 @@
+//! obj_cgroups ("buckets" here): the bytes of kernel objects, charged in whole pages.
+//!
+//! Each group is born with one bucket, which is named by that group for ever. The bucket's *owner* pays: the birth
+//! group first; each time an owner is offlined, its counter parent takes the bucket over. Root has no bucket, so
+//! objects charged through root's "no objcg" are not accounted; a bucket that root has inherited is.
+
+use super::{Group, Model};
+use crate::{Bytes, Errno, GroupId, ObjcgId, ObjectId, Outcome, Pages};
+
+/// One obj_cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    pub(super) owner: GroupId,
+    /// The program's references, one for each live object, and one of the birth group while that stands.
+    pub(super) refs: u64,
+    /// Bytes of live objects.
+    pub(super) live: Bytes,
+    /// The next bucket of the same owner.
+    pub(super) next: Option<GroupId>,
+}
+
+/// A live object and the birth group of the bucket it is charged to, root if it is not accounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) birth: GroupId,
+    pub(super) bytes: Bytes,
+}
+
+impl Model {
+    /// Who pays for new objects of a group: the first group upwards that still has its active bucket. First
+    /// today's answer, then those of a near future, see [`Model::standing_in`].
+    pub(super) fn objcg_answers(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
+        self.standing_in(group, Group::is_standing, Group::is_online)
+    }
+
+    /// The pages that one more object needs beyond those that the bucket's objects need already.
+    pub(super) fn pages_needed(&self, birth: GroupId, bytes: Bytes) -> Pages {
+        let live = self.bucket_live_bytes(birth);
+        (live + bytes).pages_up() - live.pages_up()
+    }
+
+    /// Through "no objcg" everything fits.
+    pub(super) fn obj_charge_answer(&self, objcg: ObjcgId, bytes: Bytes) -> Outcome {
+        match self.bucket_of(objcg) {
+            Some(birth) if !self.fits(self.bucket_owner(birth), self.pages_needed(birth, bytes)) => {
+                Outcome::Refused(Errno::NoMem)
+            }
+            _ => Outcome::Done,
+        }
+    }
+
+    pub(super) fn make_bucket(&mut self, birth: GroupId) {
+        self.buckets.make(birth.index(), Bucket { owner: birth, refs: 1, live: Bytes(0), next: None });
+        if let Some(group) = self.groups.get_mut(birth.index()) {
+            group.first_bucket = Some(birth);
+        }
+    }
+
+    /// The program takes a reference to the bucket born in `birth`.
+    pub(super) fn make_objcg(&mut self, new: ObjcgId, birth: GroupId) {
+        if birth == GroupId::ROOT || self.buckets.get(birth.index()).is_some() {
+            self.get_bucket(birth);
+            self.objcgs.make(new.index(), birth);
+        }
+    }
+
+    pub(super) fn put_objcg(&mut self, held: ObjcgId) {
+        if let Some(birth) = self.objcgs.take(held.index()) {
+            self.put_bucket(birth);
+        }
+    }
+
+    pub(super) fn charge_object(&mut self, new: ObjectId, objcg: ObjcgId, bytes: Bytes) {
+        let Some(&birth) = self.objcgs.get(objcg.index()) else { return };
+        self.get_bucket(birth);
+        self.set_live_bytes(birth, self.bucket_live_bytes(birth) + bytes);
+        self.objects.make(new.index(), Object { birth, bytes });
+    }
+
+    pub(super) fn uncharge_object(&mut self, object: ObjectId) {
+        if let Some(Object { birth, bytes }) = self.objects.take(object.index()) {
+            if birth != GroupId::ROOT {
+                self.set_live_bytes(birth, self.bucket_live_bytes(birth) - bytes);
+            }
+            self.put_bucket(birth);
+        }
+    }
+
+    /// The owner pays for the bucket's bytes rounded up to pages, and so does every level above it.
+    fn set_live_bytes(&mut self, birth: GroupId, live: Bytes) {
+        let Some(bucket) = self.buckets.get_mut(birth.index()) else { return };
+        let (before, after) = (bucket.live.pages_up(), live.pages_up());
+        bucket.live = live;
+        let owner = bucket.owner;
+        if before != after {
+            self.at_each_level(owner, |level| level.object_pages = level.object_pages + after - before);
+        }
+    }
+
+    fn get_bucket(&mut self, birth: GroupId) {
+        let Some(bucket) = self.buckets.get_mut(birth.index()) else { return };
+        bucket.refs += 1;
+        // A machine under test that hands out a dead objcg is caught by others; the totals have to stay right.
+        if bucket.refs == 1 {
+            let owner = bucket.owner;
+            self.count_inherited(owner, birth, |inherited| *inherited += 1);
+        }
+    }
+
+    pub(super) fn put_bucket(&mut self, birth: GroupId) {
+        let Some(bucket) = self.buckets.get_mut(birth.index()) else { return };
+        bucket.refs -= 1;
+        if bucket.refs == 0 {
+            let owner = bucket.owner;
+            self.count_inherited(owner, birth, |inherited| *inherited -= 1);
+        }
+    }
+
+    fn count_inherited(&mut self, owner: GroupId, birth: GroupId, count: fn(&mut u64)) {
+        if owner != birth
+            && let Some(owner) = self.groups.get_mut(owner.index())
+        {
+            count(&mut owner.inherited);
+        }
+    }
+
+    /// Hands every bucket that `from` owns to its counter parent. The pages are counted at every level above
+    /// `from` already, so that only `from`'s own level changes.
+    pub(super) fn reparent_buckets(&mut self, from: GroupId) {
+        let Some(group) = self.groups.get_mut(from.index()) else { return };
+        let Some(to) = group.counter_parent else { return };
+        let mut next = group.first_bucket.take();
+        while let Some(birth) = next {
+            let Some(bucket) = self.buckets.get(birth.index()) else { return };
+            let (pages, alive) = (bucket.live.pages_up(), bucket.refs > 0);
+            next = bucket.next;
+            if alive {
+                self.count_inherited(from, birth, |inherited| *inherited -= 1);
+                self.count_inherited(to, birth, |inherited| *inherited += 1);
+            }
+            if let Some(from) = self.groups.get_mut(from.index()) {
+                from.object_pages -= pages;
+            }
+            let head = self.groups.get_mut(to.index()).and_then(|to| to.first_bucket.replace(birth));
+            if let Some(bucket) = self.buckets.get_mut(birth.index()) {
+                bucket.owner = to;
+                bucket.next = head;
+            }
+        }
+    }
+}

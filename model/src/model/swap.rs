@@ -1,0 +1,113 @@
+//! Swap slots: recorded to the group that pays for them, charged to it and to every level above it.
+//!
+//! Swap exists in [`Mode::V2`] alone, where the tree and the counters have the same parents.
+
+use super::pages::Folio;
+use super::{Model, Skip};
+use crate::{ChargeId, Errno, Failure, GroupId, Mode, Outcome, Pages, SlotId};
+
+/// The slots of one swapped-out folio, and the group recorded for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) recorded: GroupId,
+    pub(super) pages: Pages,
+}
+
+impl Model {
+    pub(super) fn admits_swap(&self) -> Result<(), Skip> {
+        if self.config.mode == Mode::V2 { Ok(()) } else { Err(Skip::NotInMode) }
+    }
+
+    /// Who pays for the slots of a folio of `group`: the first group upwards whose id has a reference, so that a
+    /// removed group that still has slots goes on paying. First today's answer, then those of a near future, see
+    /// [`Model::standing_in`].
+    pub(super) fn swap_payers(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
+        self.standing_in(group, |group| group.id_refs() > 0, |group| group.is_online() || group.slots > 0)
+    }
+
+    pub(super) fn swap_out_answer(&self, charge: ChargeId) -> Outcome {
+        let folio = self.folios.get(charge.index());
+        let payer = folio.and_then(|folio| self.swap_payers(folio.group).next());
+        match (folio, payer) {
+            (Some(folio), Some(payer)) => self.swap_out_answer_for(payer, folio.pages),
+            _ => Outcome::Refused(Errno::NoDev),
+        }
+    }
+
+    /// Slots recorded to root are charged to nobody.
+    pub(super) fn swap_out_answer_for(&self, payer: GroupId, slots: Pages) -> Outcome {
+        if self.slots_left() < slots.0 {
+            Outcome::Refused(Errno::NoSpace)
+        } else if self.swap_fits(payer, slots) {
+            Outcome::To(payer)
+        } else {
+            Outcome::Refused(Errno::NoMem)
+        }
+    }
+
+    pub(super) fn swap_out(&mut self, new: SlotId, charge: ChargeId, recorded: GroupId) {
+        if self.groups.get(recorded.index()).is_none() {
+            return;
+        }
+        if let Some(folio) = self.unbind(charge) {
+            self.record(new, Slot { recorded, pages: folio.pages });
+        }
+    }
+
+    /// Who is charged for a page that comes back: the group recorded if that is online, or else the group of the
+    /// task that faults.
+    pub(super) fn swap_in_payer(&self, slot: &Slot, faulter: GroupId) -> GroupId {
+        match self.groups.get(slot.recorded.index()) {
+            Some(recorded) if recorded.is_online() => slot.recorded,
+            _ => faulter,
+        }
+    }
+
+    /// A folio is needed to swap in to, so `Alloc` fails it as it fails a charge.
+    pub(super) fn swap_in_answer(&self, slot: SlotId, faulter: GroupId, fail: Option<Failure>) -> Outcome {
+        let Some(slot) = self.slots.get(slot.index()) else { return Outcome::Refused(Errno::NoDev) };
+        let payer = self.swap_in_payer(slot, faulter);
+        if fail != Some(Failure::Alloc) && self.fits(payer, slot.pages) {
+            Outcome::To(payer)
+        } else {
+            Outcome::Refused(Errno::NoMem)
+        }
+    }
+
+    pub(super) fn swap_in(&mut self, new: ChargeId, slot: SlotId, group: GroupId) {
+        if self.groups.get(group.index()).is_none() {
+            return;
+        }
+        if let Some(slot) = self.free_slot(slot) {
+            self.bind(new, Folio { group, pages: slot.pages });
+        }
+    }
+
+    fn record(&mut self, new: SlotId, slot: Slot) {
+        let Some(group) = self.groups.get_mut(slot.recorded.index()) else { return };
+        // A machine under test that records an id which is gone is caught by others; the totals stay right.
+        self.ids_in_use += u64::from(group.id_refs() == 0);
+        group.slots += slot.pages.0;
+        self.slots_used += slot.pages.0;
+        self.count_slot(slot, |total, pages| *total += pages);
+        self.slots.make(new.index(), slot);
+    }
+
+    /// Frees slots, and the id recorded for them if nothing else keeps it.
+    pub(super) fn free_slot(&mut self, slot: SlotId) -> Option<Slot> {
+        let slot = self.slots.take(slot.index())?;
+        if let Some(group) = self.groups.get_mut(slot.recorded.index()) {
+            group.slots -= slot.pages.0;
+            self.ids_in_use -= u64::from(group.id_refs() == 0);
+        }
+        self.slots_used -= slot.pages.0;
+        self.count_slot(slot, |total, pages| *total -= pages);
+        Some(slot)
+    }
+
+    fn count_slot(&mut self, slot: Slot, count: fn(&mut Pages, Pages)) {
+        if slot.recorded != GroupId::ROOT {
+            self.at_each_level(slot.recorded, |level| count(&mut level.swapped, slot.pages));
+        }
+    }
+}
