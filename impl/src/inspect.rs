@@ -128,6 +128,11 @@ impl Machine {
             .filter_map(|(index, slot)| (slot.used.peek() != 0).then(|| (index, slot.record.peek())))
     }
 
+    /// Number of swap slots in use.
+    pub fn slots_in_use(&self) -> usize {
+        self.slot_table.peek().in_use()
+    }
+
     /// The slot's record of who pays, if the slot is in use.
     pub fn slot_record(&self, slot: usize) -> Option<i64> {
         let slot = self.slots.get(slot)?;
@@ -166,6 +171,12 @@ impl Machine {
 }
 
 impl Cpu {
+    /// What is in one slot of the page stock.
+    #[inline]
+    pub fn cached_pages_in(&self, slot: usize) -> Option<(MemcgRef, Pages)> {
+        self.pages.slot(slot)
+    }
+
     /// What is in the page stock.
     pub fn cached_pages(&self) -> impl Iterator<Item = (MemcgRef, Pages)> + '_ {
         self.pages.cached()

@@ -26,7 +26,7 @@ pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};
 pub use obj_cgroup::{Objcg, ObjcgRef};
 pub use substrate::arena::Handle;
-pub use substrate::cpu::Cpu;
+pub use substrate::cpu::{Cpu, STOCK_SLOTS};
 pub use substrate::css::State;
 pub use substrate::env::{Access, Env, Failing, Label, Loop, Mark, Oops, Plain, What};
 pub use substrate::page_stock::BATCH;

@@ -168,7 +168,6 @@ pub enum Mark {
     DrainSkippedIsolated,
     DrainLostRace,
     DrainWorkRan,
-    DrainMetOffline,
     DeadCpuHadPages,
     DeadCpuHadBytes,
     DeadCpuHadWork,

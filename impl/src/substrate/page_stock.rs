@@ -33,6 +33,13 @@ impl PageStock {
         self.slots.iter().position(|slot| slot.memcg == Some(memcg))
     }
 
+    /// What is in one slot.
+    #[inline]
+    pub(crate) fn slot(&self, index: usize) -> Option<(MemcgRef, Pages)> {
+        let slot = self.slots.get(index)?;
+        slot.memcg.map(|memcg| (memcg, Pages(slot.pages)))
+    }
+
     /// What is cached, slot by slot.
     pub(crate) fn cached(&self) -> impl Iterator<Item = (MemcgRef, Pages)> + '_ {
         self.slots.iter().filter_map(|slot| slot.memcg.map(|memcg| (memcg, Pages(slot.pages))))

@@ -129,8 +129,10 @@ impl<T> Lock<T> {
         Lock { label, data: Mutex::new(data) }
     }
 
-    /// Wait for the lock. A lock that the environment says cannot be had any more is broken into, after the
-    /// environment has been told, so that the run can end.
+    /// Wait for the lock.
+    ///
+    /// # Panics
+    /// When the environment says that it cannot be had any more: a deadlock. There is nothing to go on with.
     pub(crate) fn lock<'l, E: Env>(&'l self, e: &'l E) -> Held<'l, T, E> {
         loop {
             if E::WATCHED {
@@ -142,7 +144,7 @@ impl<T> Lock<T> {
                 }
                 return Held { lock: self, e, data: Some(data) };
             }
-            e.retry(Loop::Lock, self.label);
+            assert!(e.retry(Loop::Lock, self.label), "deadlock on {:?}", self.label);
         }
     }
 

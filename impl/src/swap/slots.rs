@@ -75,6 +75,11 @@ impl SlotTable {
         })
     }
 
+    /// Slots in use.
+    pub(crate) fn in_use(&self) -> usize {
+        self.used as usize - self.returned.len()
+    }
+
     /// Slots below this have been used since the last reset.
     pub(crate) fn high_water(&self) -> usize {
         self.used as usize

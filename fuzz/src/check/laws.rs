@@ -1,0 +1,215 @@
+//! The laws: each compares the machine's own words with the model and the books.
+
+use super::Checks;
+use super::books::{BucketBook, GroupBook};
+use super::broken::{Broken, Law, Thing};
+use crate::violation::Invariant;
+use stocktake_impl::{Machine, MemcgView, PAGE_SIZE, State};
+use stocktake_model::{GroupId, GroupLife, Holders, Model};
+
+/// Both sides, and which laws apply.
+pub(crate) struct World<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) model: &'a mut Model,
+    pub(crate) checks: Checks,
+}
+
+impl World<'_> {
+    /// `found == expected`, if the invariant is checked; `because` is asked only if it does not hold.
+    pub(super) fn law(
+        &self,
+        invariant: Invariant,
+        aspect: &'static str,
+        thing: Thing,
+        (expected, found): (i64, i64),
+        because: impl FnOnce() -> String,
+    ) -> Law {
+        if expected == found || !self.checks.has(invariant) {
+            return Ok(());
+        }
+        Err(Broken::new(invariant, aspect, thing, expected, found, because()))
+    }
+
+    /// The laws of a group that lives.
+    pub(super) fn check_group(&self, group: GroupId, book: &GroupBook) -> Law {
+        let Some(view) = book.memcg.and_then(|memcg| self.machine.memcg(memcg)) else { return Ok(()) };
+        self.check_signs(group, &view)?;
+        self.check_life(group, &view)?;
+        self.check_refs(group, book, &view)?;
+        self.check_usage(group, book, &view)?;
+        self.check_swap(group, &view)
+    }
+
+    /// I3.
+    fn check_signs(&self, group: GroupId, view: &MemcgView) -> Law {
+        for (aspect, value) in [("usage", view.usage), ("swap", view.swap_usage)] {
+            if value < 0 && self.checks.has(Invariant::I3) {
+                let because = String::from("more was uncharged here than had been charged");
+                return Err(Broken::new(
+                    Invariant::I3,
+                    aspect,
+                    Thing::Group(group),
+                    "at least 0",
+                    value,
+                    because,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// I16, for what can be seen of a group's life.
+    fn check_life(&self, group: GroupId, view: &MemcgView) -> Law {
+        let life = self.model.life(group);
+        let agrees = matches!(
+            (life, view.state),
+            (Some(GroupLife::Online), State::Online)
+                | (Some(GroupLife::Offlining), State::Offlining)
+                | (Some(GroupLife::Dying), State::Dying | State::Released)
+        );
+        if agrees || !self.checks.has(Invariant::I16) {
+            return Ok(());
+        }
+        let because = String::from("the two sides saw different operations on the group");
+        let found = format!("{:?}", view.state);
+        Err(Broken::new(Invariant::I16, "life", Thing::Group(group), format!("{life:?}"), found, because))
+    }
+
+    /// I5 for a group. Root is not counted.
+    fn check_refs(&self, group: GroupId, book: &GroupBook, view: &MemcgView) -> Law {
+        if group == GroupId::ROOT {
+            return Ok(());
+        }
+        let holders = self.holders(group, book);
+        let expected = holders.iter().map(|(_, n)| n).sum();
+        self.law(Invariant::I5, "css-refs", Thing::Group(group), (expected, view.refs), || list(&holders))
+    }
+
+    /// Who holds a group.
+    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 6] {
+        let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
+        [
+            ("base", i64::from(online)),
+            ("id", i64::from(self.model.id_refs(group) > 0)),
+            ("children", book.children),
+            ("folios", self.model.own_folios(group) as i64),
+            ("page stock slots", book.stock_slots),
+            ("reparented objcgs", book.objcgs),
+        ]
+    }
+
+    /// I1. The local counter of a dying group means nothing: what was reparented is uncharged above it.
+    fn check_usage(&self, group: GroupId, book: &GroupBook, view: &MemcgView) -> Law {
+        if !self.usage_means_something(group) {
+            return Ok(());
+        }
+        let parts = self.usage_parts(group, book);
+        let expected = parts.iter().map(|(_, n)| n).sum();
+        self.law(Invariant::I1, "usage", Thing::Group(group), (expected, view.usage), || list(&parts))
+    }
+
+    /// Whether the counter of a group is exact: until its objcgs are handed on.
+    pub(crate) fn usage_means_something(&self, group: GroupId) -> bool {
+        matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining))
+    }
+
+    /// What a group's usage consists of.
+    pub(crate) fn usage_parts(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 3] {
+        [
+            ("pages of live folios", self.model.live_pages(group).0 as i64),
+            ("pages in stocks", book.stocked),
+            ("pages bound by objcgs", book.bound),
+        ]
+    }
+
+    /// I7 for a group.
+    fn check_swap(&self, group: GroupId, view: &MemcgView) -> Law {
+        let thing = Thing::Group(group);
+        let swapped = self.model.swapped(group).0 as i64;
+        self.law(Invariant::I7, "swap", thing, (swapped, view.swap_usage), || {
+            String::from("swap slots recorded for the group and those below it")
+        })?;
+        let id_refs = self.model.id_refs(group) as i64;
+        self.law(Invariant::I7, "id-refs", thing, (id_refs, view.id_refs), || {
+            String::from("one until offlining has ended, and one per recorded slot")
+        })
+    }
+
+    /// I12, for a group that the machine has just freed.
+    pub(super) fn check_end_of_group(&mut self, group: GroupId, book: &GroupBook) -> Law {
+        let known = self.model.ended(group).err();
+        let stocks = book.stock_slots;
+        if (known.is_none() && stocks == 0) || !self.checks.has(Invariant::I12) {
+            return Ok(());
+        }
+        let Holders { folios, slots, objcgs, children } = known.unwrap_or_default();
+        let because = list(&[
+            ("folios", folios as i64),
+            ("swap slots", slots as i64),
+            ("reparented objcgs", objcgs as i64),
+            ("children", children as i64),
+            ("page stock slots", stocks),
+        ]);
+        let expected = "not freed while somebody holds it";
+        Err(Broken::new(Invariant::I12, "freed-early", Thing::Group(group), expected, "freed", because))
+    }
+
+    /// The laws of an objcg.
+    pub(super) fn check_bucket(&self, birth: GroupId, book: &BucketBook) -> Law {
+        let thing = Thing::ObjcgOf(birth);
+        let refs = self.model.bucket_refs(birth) as i64;
+        let holders = [("base, program and objects", refs), ("byte stocks", book.stocks)];
+        let expected = refs + book.stocks;
+        let Some(view) = book.objcg.and_then(|objcg| self.machine.objcg(objcg)) else {
+            if expected == 0 || !self.checks.has(Invariant::I12) {
+                return Ok(());
+            }
+            return Err(Broken::new(
+                Invariant::I12,
+                "objcg-freed-early",
+                thing,
+                "not freed while somebody holds it",
+                "freed",
+                list(&holders),
+            ));
+        };
+        if view.leftover < 0 && self.checks.has(Invariant::I3) {
+            let because = String::from("nr_charged_bytes is what objects and stocks do not use of charged pages");
+            return Err(Broken::new(Invariant::I3, "leftover", thing, "at least 0", view.leftover, because));
+        }
+        self.law(Invariant::I5, "objcg-refs", thing, (expected, view.refs), || list(&holders))?;
+        self.check_bytes(birth, book, view.leftover)?;
+        let owner = self.model.bucket_owner(birth);
+        let pointer = self.machine.memcg(view.memcg).is_some();
+        if !pointer && view.refs > 0 && self.checks.has(Invariant::I12) {
+            let because = format!("it should point to group {}", owner.0);
+            return Err(Broken::new(Invariant::I12, "objcg-owner", thing, "a live group", "a freed group", because));
+        }
+        Ok(())
+    }
+
+    /// I4.
+    fn check_bytes(&self, birth: GroupId, book: &BucketBook, leftover: i64) -> Law {
+        let live = self.model.bucket_live_bytes(birth).0 as i64;
+        let sum = live + book.stocked + leftover;
+        let odd = sum.rem_euclid(PAGE_SIZE as i64);
+        if odd == 0 || !self.checks.has(Invariant::I4) {
+            return Ok(());
+        }
+        let parts = [("live bytes", live), ("bytes in stocks", book.stocked), ("nr_charged_bytes", leftover)];
+        Err(Broken::new(
+            Invariant::I4,
+            "bytes",
+            Thing::ObjcgOf(birth),
+            "a whole number of pages",
+            format!("{sum} bytes: {odd} more than whole pages, or {} less", PAGE_SIZE as i64 - odd),
+            list(&parts),
+        ))
+    }
+}
+
+/// `2 folios + 1 id`, leaving out what is zero.
+pub(super) fn list(parts: &[(&'static str, i64)]) -> String {
+    let present: Vec<String> = parts.iter().filter(|(_, n)| *n != 0).map(|(what, n)| format!("{n} {what}")).collect();
+    if present.is_empty() { String::from("nothing") } else { present.join(" + ") }
+}

@@ -1,0 +1,36 @@
+//! Invariants. After each step only what the step touched is checked, at a cost that does not grow with the number
+//! of groups; at the end everything is recounted from the structures and checked.
+//!
+//! [`Books`] is the running count of what is cached where and of who points at whom, kept by looking at the machine
+//! from outside: at the stocks of the CPU that ran, and at the words that were written. The laws that compare the
+//! books with the machine's own counters and counts are in `laws`.
+
+mod books;
+mod broken;
+mod full;
+mod laws;
+
+pub(crate) use books::Books;
+pub(crate) use broken::{Broken, Thing};
+pub(crate) use laws::World;
+
+use crate::violation::Invariant;
+
+/// Which invariants are checked. All of them, but for the tests of the checks themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks(u32);
+
+impl Checks {
+    /// Every invariant.
+    pub const ALL: Checks = Checks(u32::MAX);
+
+    /// Only this one: what it finds, it finds by itself.
+    pub fn only(invariant: Invariant) -> Checks {
+        Checks(1 << invariant as u8)
+    }
+
+    /// Whether the invariant is checked.
+    pub fn has(self, invariant: Invariant) -> bool {
+        self.0 & (1 << invariant as u8) != 0
+    }
+}

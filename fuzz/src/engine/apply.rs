@@ -1,0 +1,268 @@
+//! Applying an operation to the machine: the program's names become handles, the machine's answers outcomes.
+
+use super::hunting::Hunting;
+use crate::check::Books;
+use crate::program::Population;
+use stocktake_impl as machine;
+use stocktake_impl::{Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SwapEntry, Work};
+use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
+
+/// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
+/// that charged it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Object {
+    pub(crate) objcg: Option<ObjcgRef>,
+    pub(crate) bytes: Bytes,
+    pub(crate) cpu: CpuId,
+}
+
+/// What the program's names stand for in the machine. A name whose operation failed stands for nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    pub(crate) groups: Vec<Option<MemcgRef>>,
+    /// A reference; `Some(None)` is root's, which has no objcg.
+    pub(crate) objcgs: Vec<Option<Option<ObjcgRef>>>,
+    pub(crate) charges: Vec<Option<FolioRef>>,
+    pub(crate) objects: Vec<Option<Object>>,
+    pub(crate) slots: Vec<Option<SwapEntry>>,
+}
+
+impl Bindings {
+    pub(crate) fn reset(&mut self, population: Population, root: MemcgRef) {
+        fn empty<T>(table: &mut Vec<Option<T>>, len: usize) {
+            table.clear();
+            table.resize_with(len, || None);
+        }
+        empty(&mut self.groups, population.groups);
+        empty(&mut self.objcgs, population.objcgs);
+        empty(&mut self.charges, population.charges);
+        empty(&mut self.objects, population.objects);
+        empty(&mut self.slots, population.slots);
+        self.groups[0] = Some(root);
+    }
+}
+
+/// What the model admits has a handle: only a step that the machine refused leaves a name without one.
+const BOUND: &str = "the model admits only operations on names that are bound";
+
+fn refused(errno: machine::Errno) -> Outcome {
+    Outcome::Refused(match errno {
+        machine::Errno::NoMem => Errno::NoMem,
+        machine::Errno::Busy => Errno::Busy,
+        machine::Errno::NoSpace => Errno::NoSpace,
+        machine::Errno::NoDev => Errno::NoDev,
+    })
+}
+
+fn limit(limit: Limit) -> u64 {
+    limit.0.map_or(NO_LIMIT, |pages| pages.0)
+}
+
+fn done<T>(result: Result<T, machine::Errno>) -> (Outcome, Option<T>) {
+    match result {
+        Ok(value) => (Outcome::Done, Some(value)),
+        Err(errno) => (refused(errno), None),
+    }
+}
+
+/// Everything an operation works on.
+pub(crate) struct Applier<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) cpus: &'a mut [Cpu],
+    pub(crate) bindings: &'a mut Bindings,
+    pub(crate) books: &'a mut Books,
+    pub(crate) mode: Mode,
+    pub(crate) env: &'a Hunting,
+}
+
+impl Applier<'_> {
+    /// Run one operation on the machine.
+    pub(crate) fn apply(&mut self, step: &Step) -> Outcome {
+        let (m, e) = (self.machine, self.env);
+        let b = &mut *self.bindings;
+        let at = step.cpu.index();
+        let cpu = &mut self.cpus[at];
+        match step.op {
+            Op::Mkdir { new, parent, max, swap_max } => {
+                let parent_ref = b.groups[parent.index()].expect(BOUND);
+                if m.memcg(parent_ref).is_none() {
+                    // A directory that is gone is not found: no code that owns the group is asked.
+                    return Outcome::Refused(Errno::NoDev);
+                }
+                let (outcome, memcg) = done(m.mkdir(e, parent_ref, limit(max), limit(swap_max)));
+                if let Some(memcg) = memcg {
+                    b.groups[new.index()] = Some(memcg);
+                    self.books.born(m, new, parent, memcg);
+                }
+                outcome
+            }
+            Op::Rmdir { group } => done(m.rmdir(e, b.groups[group.index()].expect(BOUND))).0,
+            Op::SetMax { group, max } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                if self.mode == Mode::V2 {
+                    m.set_max_v2(e, cpu, memcg, limit(max));
+                    Outcome::Done
+                } else {
+                    done(m.set_max_v1(e, cpu, memcg, limit(max))).0
+                }
+            }
+            Op::SetSwapMax { group, max } => {
+                m.set_swap_max(e, b.groups[group.index()].expect(BOUND), limit(max));
+                Outcome::Done
+            }
+            Op::Charge { new, group, pages: Pages(pages), force } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                let (outcome, folio) = done(m.mem_cgroup_charge(e, cpu, memcg, machine::Pages(pages), force));
+                b.charges[new.index()] = folio;
+                outcome
+            }
+            Op::Uncharge { charge } => {
+                m.mem_cgroup_uncharge(e, b.charges[charge.index()].take().expect(BOUND));
+                Outcome::Done
+            }
+            Op::ObjcgFrom { new, group } => {
+                let objcg = m.objcg_of_memcg(e, cpu, b.groups[group.index()].expect(BOUND));
+                b.objcgs[new.index()] = Some(objcg);
+                Outcome::To(objcg.map_or(GroupId::ROOT, |objcg| self.books.birth_of(objcg)))
+            }
+            Op::ObjcgGet { new, held } => {
+                let objcg = b.objcgs[held.index()].expect(BOUND);
+                if let Some(objcg) = objcg {
+                    m.objcg_get(e, objcg);
+                }
+                b.objcgs[new.index()] = Some(objcg);
+                Outcome::Done
+            }
+            Op::ObjcgPut { held } => {
+                if let Some(objcg) = b.objcgs[held.index()].take().expect(BOUND) {
+                    m.objcg_put(e, cpu, objcg);
+                }
+                Outcome::Done
+            }
+            Op::ObjCharge { new, objcg, bytes } => {
+                let objcg = b.objcgs[objcg.index()].expect(BOUND);
+                let outcome = charge_object(m, e, cpu, objcg, bytes);
+                if outcome == Outcome::Done {
+                    b.objects[new.index()] = Some(Object { objcg, bytes, cpu: step.cpu });
+                }
+                outcome
+            }
+            Op::ObjUncharge { object } => {
+                let object = b.objects[object.index()].take().expect(BOUND);
+                if let Some(objcg) = object.objcg {
+                    m.obj_cgroup_uncharge(e, cpu, objcg, machine::Bytes(object.bytes.0));
+                    m.objcg_put(e, cpu, objcg);
+                }
+                Outcome::Done
+            }
+            Op::SwapOut { new, charge } => match m.swap_out(e, b.charges[charge.index()].expect(BOUND)) {
+                Ok((entry, memcg)) => {
+                    b.charges[charge.index()] = None;
+                    b.slots[new.index()] = Some(entry);
+                    Outcome::To(self.books.group_of(memcg))
+                }
+                Err(errno) => refused(errno),
+            },
+            Op::SwapIn { new, slot, faulter } => {
+                let entry = b.slots[slot.index()].expect(BOUND);
+                let faulter = b.groups[faulter.index()].expect(BOUND);
+                match m.swap_in(e, cpu, entry, faulter) {
+                    Ok((folio, memcg)) => {
+                        b.slots[slot.index()] = None;
+                        b.charges[new.index()] = Some(folio);
+                        Outcome::To(self.books.group_of(memcg))
+                    }
+                    Err(errno) => refused(errno),
+                }
+            }
+            Op::SwapFree { slot } => {
+                m.swap_free(e, b.slots[slot.index()].take().expect(BOUND));
+                Outcome::Done
+            }
+            Op::CpuDown { target } => {
+                if let Ok([cpu, dead]) = self.cpus.get_disjoint_mut([at, target.index()]) {
+                    m.cpu_down(e, cpu, dead);
+                }
+                Outcome::Done
+            }
+            Op::CpuUp { target } => {
+                m.cpu_up(e, target.index());
+                Outcome::Done
+            }
+            Op::CpuIsolate { target } => {
+                m.cpu_isolate(e, target.index(), true);
+                Outcome::Done
+            }
+            Op::CpuUnisolate { target } => {
+                m.cpu_isolate(e, target.index(), false);
+                Outcome::Done
+            }
+            Op::Drain => {
+                m.drain_local(e, cpu);
+                Outcome::Done
+            }
+            Op::DrainAll { group } => {
+                if m.drain_all_stock(e, cpu, b.groups[group.index()].expect(BOUND)) {
+                    Outcome::Done
+                } else {
+                    Outcome::Refused(Errno::Busy)
+                }
+            }
+            Op::Work => Outcome::Ran(match m.run_work(e, cpu) {
+                None => Ran::Nothing,
+                Some(Work::Drain) => Ran::Drain,
+                Some(Work::Offline(memcg)) => Ran::Offline(self.books.group_of(memcg)),
+                Some(Work::CssRelease(memcg)) => Ran::Release(self.books.group_of(memcg)),
+            }),
+            Op::Grace => {
+                m.grace(e, cpu);
+                Outcome::Done
+            }
+            Op::Quiesce => {
+                quiesce(m, e, self.cpus);
+                Outcome::Done
+            }
+        }
+    }
+}
+
+/// An object holds a reference to its objcg for as long as it lives.
+fn charge_object(
+    m: &Machine,
+    e: &Hunting,
+    cpu: &mut Cpu,
+    objcg: Option<ObjcgRef>,
+    bytes: Bytes,
+) -> Outcome {
+    let Some(objcg) = objcg else { return Outcome::Done };
+    m.objcg_get(e, objcg);
+    match m.obj_cgroup_charge(e, cpu, objcg, machine::Bytes(bytes.0)) {
+        Ok(()) => Outcome::Done,
+        Err(errno) => {
+            m.objcg_put(e, cpu, objcg);
+            refused(errno)
+        }
+    }
+}
+
+/// Drain every CPU that is up, run all work, let grace periods elapse, until nothing is left to do.
+pub(crate) fn quiesce(m: &Machine, e: &Hunting, cpus: &mut [Cpu]) {
+    loop {
+        let mut busy = false;
+        for cpu in cpus.iter_mut().filter(|cpu| m.cpu_online(cpu.id())) {
+            if cpu.cached_bytes().is_some() || cpu.cached_pages().next().is_some() {
+                busy = true;
+                m.drain_local(e, cpu);
+            }
+            while m.run_work(e, cpu).is_some() {
+                busy = true;
+            }
+        }
+        if let Some(cpu) = cpus.iter_mut().find(|cpu| m.cpu_online(cpu.id())) {
+            busy |= m.grace(e, cpu) > 0;
+        }
+        if !busy || e.oops_seen().is_some() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The lockstep engine: model and machine run the same operations one after the other, and are compared after each.
+//!
+//! Sequential: an operation ends before the next begins. A program's lanes, if it has any, are run in the order of
+//! the file.
+
+use super::apply::{Applier, Bindings, quiesce};
+use super::hunting::Hunting;
+use super::oops;
+use super::record::Recorder;
+use super::witness::Seen;
+use super::{StepRecord, asserts};
+use crate::check::{Books, Broken, Checks, Thing, World};
+use crate::goals::{self, Goal};
+use crate::program::{Action, Program, Step};
+use crate::tally::Tally;
+use crate::violation::{Invariant, Violation};
+use stocktake_impl as machine;
+use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, Wiring};
+use stocktake_model::{Config, CpuId, Failure, Grade, GroupId, GroupLife, Mode, Model, Op, Outcome, Ran, Reason};
+
+/// The engine's state, kept between runs so that a run allocates next to nothing.
+#[derive(Debug)]
+pub struct Lockstep {
+    pub(super) machine: Machine,
+    pub(super) cpus: Vec<Cpu>,
+    pub(super) model: Model,
+    pub(super) books: Books,
+    pub(super) bindings: Bindings,
+    pub(super) env: Hunting,
+    dirty: Vec<Label>,
+    checks: Checks,
+    /// Also recount everything after each step and compare with the running count.
+    doubting: bool,
+}
+
+impl Default for Lockstep {
+    fn default() -> Lockstep {
+        Lockstep::new()
+    }
+}
+
+impl Lockstep {
+    /// An engine with every check.
+    pub fn new() -> Lockstep {
+        Lockstep::checking(Checks::ALL)
+    }
+
+    /// An engine with some checks only, for the tests of the checks.
+    pub fn checking(checks: Checks) -> Lockstep {
+        let (machine, cpus) = Machine::new(machine::Config::default());
+        let config = Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 };
+        Lockstep {
+            machine,
+            cpus,
+            model: Model::new(config),
+            books: Books::default(),
+            bindings: Bindings::default(),
+            env: Hunting::new(),
+            dirty: Vec::new(),
+            checks,
+            doubting: false,
+        }
+    }
+
+    /// An engine that recounts everything after each step: slow, for the test that the running count is right.
+    #[cfg(test)]
+    pub(crate) fn doubting() -> Lockstep {
+        Lockstep { doubting: true, ..Lockstep::new() }
+    }
+
+    /// Run a program; counts go into `tally`.
+    ///
+    /// # Errors
+    /// The first violation, without provenance: [`Lockstep::record`] finds that.
+    pub fn run(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        self.run_watched(program, tally, None)
+    }
+
+    pub(super) fn run_watched(
+        &mut self,
+        program: &Program,
+        tally: &mut Tally,
+        mut recorder: Option<&mut Recorder>,
+    ) -> Result<(), Box<Violation>> {
+        self.reset(program, recorder.is_some());
+        tally.executions += 1;
+        for (index, step) in program.steps.iter().enumerate() {
+            self.step(index, step, tally, recorder.as_deref_mut())
+                .map_err(|broken| self.violation(program, index, *broken))?;
+        }
+        self.finish(program.steps.len(), tally)
+            .map_err(|broken| self.violation(program, program.steps.len(), *broken))
+    }
+
+    /// The machine and the model as a program's header wants them.
+    fn reset(&mut self, program: &Program, history: bool) {
+        let header = &program.header;
+        let population = program.population();
+        let config = machine::Config {
+            cpus: usize::from(header.cpus),
+            memcgs: population.groups,
+            folios: population.charges.max(1),
+            slots: usize::from(header.slots),
+            ids: usize::from(header.ids),
+            wiring: match header.mode {
+                Mode::V2 => Wiring::V2,
+                Mode::V1 => Wiring::V1,
+                Mode::V1Flat => Wiring::V1Flat,
+            },
+            design: header.design,
+        };
+        self.machine.reset(config, &mut self.cpus);
+        self.model.reset(Config {
+            mode: header.mode,
+            cpus: header.cpus,
+            ids: header.ids,
+            slots: header.slots,
+        });
+        self.bindings.reset(population, self.machine.root());
+        self.books.reset(population.groups, self.cpus.len(), &self.machine);
+        self.env.reset(Faults::from_iter(header.faults.iter().copied()), history);
+    }
+
+    fn step(
+        &mut self,
+        index: usize,
+        step: &Step,
+        tally: &mut Tally,
+        recorder: Option<&mut Recorder>,
+    ) -> Result<(), Box<Broken>> {
+        let action = match step.action {
+            Action::Assert(cpu, assertion) => return asserts::check(self, cpu, assertion),
+            Action::Op(action) => action,
+        };
+        if self.model.admits(&action).is_err() {
+            tally.skipped += 1;
+            if let Some(recorder) = recorder {
+                recorder.steps.push(StepRecord { step: index, implementation: None, model: None, grade: None });
+            }
+            return insisted(step, None);
+        }
+        tally.steps += 1;
+        self.env.begin(
+            index,
+            action.fail.map(|fail| match fail {
+                Failure::Alloc => Failing::Alloc,
+                Failure::Trylock => Failing::Trylock,
+            }),
+        );
+        let first = self.model.first(&action);
+        self.count_migration(&action, tally);
+        let mut applier = Applier {
+            machine: &self.machine,
+            cpus: &mut self.cpus,
+            bindings: &mut self.bindings,
+            books: &mut self.books,
+            mode: self.model.config().mode,
+            env: &self.env,
+        };
+        let observed = applier.apply(&action);
+        let seen = Seen::new(self, &action, first);
+        let grade = if observed == first {
+            Grade::Exact
+        } else {
+            self.model.allowed(&action, &seen).grade(observed)
+        };
+        if let Some(recorder) = recorder {
+            let (implementation, model) = (Some(observed), Some(first));
+            recorder.steps.push(StepRecord { step: index, implementation, model, grade: Some(grade) });
+        }
+        if let Some(oops) = self.env.oops_seen() {
+            oops::judge(self, oops)?;
+        }
+        self.count(tally, &action, observed, grade);
+        if grade == Grade::Violation && self.checks.has(Invariant::I16) {
+            let allowed = self.model.allowed(&action, &seen);
+            return Err(oops::outcome(observed, &allowed));
+        }
+        let own_stock = seen.served_from_stock();
+        self.touch_operands(&action);
+        self.model.commit(&action, observed);
+        self.notice_offlined(&action, observed, tally);
+        self.look_and_check(&action)?;
+        self.check_limit(&action, observed, own_stock)?;
+        self.check_drained(&action, observed)?;
+        self.check_slot_count(&action)?;
+        insisted(step, Some(observed))
+    }
+
+    fn count(&self, tally: &mut Tally, action: &stocktake_model::Step, observed: Outcome, grade: Grade) {
+        match grade {
+            Grade::Exact => tally.exact += 1,
+            Grade::Divergent(reason) => {
+                if let Some(index) = Reason::ALL.iter().position(|r| *r == reason) {
+                    tally.divergent[index] += 1;
+                }
+            }
+            Grade::Violation => {}
+        }
+        self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
+        self.count_seen(tally, action, observed);
+    }
+
+    /// Goals that only the outside can see, before the model has taken the step in.
+    fn count_seen(&self, tally: &mut Tally, action: &stocktake_model::Step, observed: Outcome) {
+        match (action.op, observed) {
+            (Op::Charge { group, .. }, Outcome::Done) if !self.model_online(group) => {
+                tally.goals[Goal::seen(goals::Seen::ChargedWhileRemoved)] += 1;
+            }
+            (Op::Work, Outcome::Ran(Ran::Offline(group))) => {
+                let cpu = action.cpu.index();
+                if self.books.births_cached_elsewhere(cpu).any(|birth| self.model.bucket_owner(birth) == group) {
+                    tally.goals[Goal::seen(goals::Seen::DrainMetOffline)] += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An object is about to be freed on another CPU than it was charged on.
+    fn count_migration(&self, action: &stocktake_model::Step, tally: &mut Tally) {
+        if let Op::ObjUncharge { object } = action.op {
+            let charged_on = self.bindings.objects[object.index()].map(|object| object.cpu);
+            let elsewhere = charged_on.is_some_and(|cpu| cpu != action.cpu);
+            tally.goals[Goal::seen(goals::Seen::FreedOnOtherCpu)] += u64::from(elsewhere);
+        }
+    }
+
+    fn model_online(&self, group: GroupId) -> bool {
+        self.model.life(group) == Some(GroupLife::Online)
+    }
+
+    /// What the step names is looked at again even if the machine wrote nothing: it may have forgotten to.
+    fn touch_operands(&mut self, action: &stocktake_model::Step) {
+        let (group, birth) = match action.op {
+            Op::Mkdir { new, .. } => (self.bindings.groups[new.index()].map(|_| new), None),
+            Op::Rmdir { group } | Op::Charge { group, .. } => (Some(group), None),
+            Op::Uncharge { charge } | Op::SwapOut { charge, .. } => {
+                (self.model.charge(charge).map(|(group, _)| group), None)
+            }
+            Op::SwapIn { slot, .. } | Op::SwapFree { slot } => {
+                (self.model.slot(slot).map(|(group, _)| group), None)
+            }
+            Op::ObjcgFrom { group, .. } => (None, self.model.parent(group).map(|_| group)),
+            Op::ObjCharge { objcg, .. } | Op::ObjcgGet { held: objcg, .. } | Op::ObjcgPut { held: objcg } => {
+                (None, self.model.bucket_of(objcg))
+            }
+            Op::ObjUncharge { object } => (None, self.model.bucket_of_object(object)),
+            _ => (None, None),
+        };
+        let mut level = group.or(birth.map(|birth| self.model.bucket_owner(birth)));
+        while let Some(group) = level {
+            self.books.touch_group(group);
+            level = self.model.counter_parent(group);
+        }
+        if let Some(birth) = birth {
+            self.books.touch_bucket(birth);
+        }
+    }
+
+    /// Second halves of removals that ran inside the step.
+    fn notice_offlined(&mut self, action: &stocktake_model::Step, observed: Outcome, tally: &mut Tally) {
+        match (action.op, observed) {
+            (Op::Work, Outcome::Ran(Ran::Offline(group))) => {
+                self.books.touch_group(group);
+                self.books.touch_bucket(group);
+                self.count_pins(group, tally);
+            }
+            (Op::Quiesce, _) => self.offline_all(),
+            _ => {}
+        }
+    }
+
+    fn offline_all(&mut self) {
+        while let Some(&group) = self.model.offlining().first() {
+            self.model.offline_finished(group);
+            self.books.touch_group(group);
+            self.books.touch_bucket(group);
+        }
+    }
+
+    fn count_pins(&self, group: GroupId, tally: &mut Tally) {
+        let holders = self.model.holders(group);
+        let pins = [
+            (goals::Seen::OfflinePinnedByFolio, holders.folios > 0),
+            (goals::Seen::OfflinePinnedById, holders.slots > 0),
+            (
+                goals::Seen::OfflinePinnedByStock,
+                holders.is_empty() && self.books.group(group).stock_slots > 0,
+            ),
+            (goals::Seen::ObjectsOutliveGroup, self.model.bucket_live_bytes(group).0 > 0),
+        ];
+        for (seen, reached) in pins {
+            tally.goals[Goal::seen(seen)] += u64::from(reached);
+        }
+    }
+
+    /// Book what changed, and check what was touched.
+    fn look_and_check(&mut self, action: &stocktake_model::Step) -> Result<(), Box<Broken>> {
+        let (runner, other) = match action.op {
+            Op::CpuDown { target } | Op::CpuUp { target } => (action.cpu.index(), target.index()),
+            _ => (action.cpu.index(), action.cpu.index()),
+        };
+        let all = action.op == Op::Quiesce;
+        self.look(|cpu| all || cpu == runner || cpu == other)?;
+        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        self.books.check_touched(&mut world)?;
+        if self.doubting {
+            self.doubt()?;
+        }
+        Ok(())
+    }
+
+    /// Look at the words that were written, and at the stocks of some CPUs.
+    fn look(&mut self, at: impl Fn(usize) -> bool) -> Result<(), Box<Broken>> {
+        self.env.take_dirty(&mut self.dirty);
+        self.books.touch_labels(&self.dirty);
+        for cpu in self.cpus.iter().filter(|cpu| at(cpu.id())) {
+            self.books.look_at_cpu(&self.machine, &self.model, cpu)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(test))]
+    fn doubt(&mut self) -> Result<(), Box<Broken>> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn doubt(&mut self) -> Result<(), Box<Broken>> {
+        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        if let Some(difference) = self.books.recount_differs(&world, &self.cpus) {
+            panic!("the running count is wrong: {difference}");
+        }
+        self.books.check_all(&mut world, &self.cpus)
+    }
+
+    /// I10: a charge that took new pages from a counter ends within the limit, at every level.
+    fn check_limit(
+        &self,
+        action: &stocktake_model::Step,
+        observed: Outcome,
+        own_stock: bool,
+    ) -> Result<(), Box<Broken>> {
+        if own_stock || !self.checks.has(Invariant::I10) {
+            return Ok(());
+        }
+        let charged = match (action.op, observed) {
+            (Op::Charge { group, force: false, .. }, Outcome::Done) if group != GroupId::ROOT => group,
+            (Op::SwapIn { .. }, Outcome::To(group)) if group != GroupId::ROOT => group,
+            (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
+                Some(birth) => self.model.bucket_owner(birth),
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let mut level = Some(charged);
+        while let Some(group) = level {
+            let view = self.books.group(group).memcg.and_then(|memcg| self.machine.memcg(memcg));
+            if let Some(view) = view.filter(|view| view.usage > view.max) {
+                return Err(Broken::new(
+                    Invariant::I10,
+                    "limit",
+                    Thing::Group(group),
+                    format!("at most {}", view.max),
+                    view.usage,
+                    String::from("the charge took new pages from the counter and was not forced"),
+                ));
+            }
+            level = self.model.counter_parent(group);
+        }
+        Ok(())
+    }
+
+    /// I14: once a drain of a subtree has been asked for, no CPU keeps stock of it unless its drain is queued.
+    fn check_drained(&self, action: &stocktake_model::Step, observed: Outcome) -> Result<(), Box<Broken>> {
+        if !self.checks.has(Invariant::I14) {
+            return Ok(());
+        }
+        // A group that goes offline takes the bytes of its own objcgs along. Once it is offline they are its parent's:
+        // what is charged through them later is no business of a drain of the dead group. Nor, without a hierarchy, of
+        // a drain of an ancestor that is not root.
+        let flat = self.model.config().mode == Mode::V1Flat;
+        let handed_on = |group| flat || self.model.life(group) == Some(GroupLife::Dying);
+        let (root, by_owner) = match (action.op, observed) {
+            (Op::DrainAll { group }, Outcome::Done) => (group, handed_on(group)),
+            // Another drainer may have been running: then nothing was asked for.
+            (Op::Work, Outcome::Ran(Ran::Offline(group))) if action.fail.is_none() => (group, flat),
+            (Op::Work, Outcome::Ran(Ran::Drain)) => return self.check_empty(action.cpu),
+            (Op::Drain, Outcome::Done) => return self.check_empty(action.cpu),
+            _ => return Ok(()),
+        };
+        let going_offline = matches!(action.op, Op::Work);
+        let bytes_of = |birth| {
+            let handed_on = by_owner && !(going_offline && birth == root);
+            if handed_on { self.model.bucket_owner(birth) } else { birth }
+        };
+        for cpu in &self.cpus {
+            let id = cpu.id();
+            let excused = self.machine.drain_queued(id)
+                || !self.machine.cpu_online(id)
+                || (self.machine.cpu_isolated(id) && id != action.cpu.index());
+            if excused {
+                continue;
+            }
+            let groups = cpu.cached_pages().map(|(memcg, _)| self.books.group_of(memcg));
+            let births = cpu.cached_bytes().map(|(objcg, _)| bytes_of(self.books.birth_of(objcg)));
+            if let Some(kept) = groups.chain(births).find(|group| self.below(*group, root)) {
+                return Err(Broken::new(
+                    Invariant::I14,
+                    "drained",
+                    Thing::Cpu(id),
+                    "no stock of the drained subtree, or a queued drain",
+                    format!("stock of group {}, and no drain is queued", kept.0),
+                    String::from("a byte stock belongs to the subtree in which its objcg was born"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_empty(&self, cpu: CpuId) -> Result<(), Box<Broken>> {
+        let stocks = &self.cpus[cpu.index()];
+        if stocks.cached_bytes().is_none() && stocks.cached_pages().next().is_none() {
+            return Ok(());
+        }
+        Err(Broken::new(
+            Invariant::I14,
+            "emptied",
+            Thing::Cpu(cpu.index()),
+            "empty stocks",
+            "something is still cached",
+            String::from("this CPU's drain has just run"),
+        ))
+    }
+
+    fn below(&self, group: GroupId, root: GroupId) -> bool {
+        let mut level = Some(group);
+        while let Some(group) = level {
+            if group == root {
+                return true;
+            }
+            level = self.model.parent(group);
+        }
+        false
+    }
+
+    /// I8 step by step: as many slots are in use as the model says.
+    fn check_slot_count(&self, action: &stocktake_model::Step) -> Result<(), Box<Broken>> {
+        if !matches!(action.op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. }) {
+            return Ok(());
+        }
+        let counts = (self.model.slots_used() as i64, self.machine.slots_in_use() as i64);
+        if counts.0 == counts.1 || !self.checks.has(Invariant::I8) {
+            return Ok(());
+        }
+        Err(Broken::new(
+            Invariant::I8,
+            "slots",
+            Thing::SwapSlots,
+            counts.0,
+            counts.1,
+            String::from("slots that the program has swapped out and not freed"),
+        ))
+    }
+
+    /// Bring everything to rest and check all of it.
+    fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+        self.env.begin(end, None);
+        quiesce(&self.machine, &self.env, &mut self.cpus);
+        self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
+        if let Some(oops) = self.env.oops_seen() {
+            oops::judge(self, oops)?;
+        }
+        self.offline_all();
+        self.look(|_| true)?;
+        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        self.books.check_touched(&mut world)?;
+        self.books.check_all(&mut world, &self.cpus)?;
+        self.books.check_leaks(&world)
+    }
+
+    pub(super) fn checks(&self) -> Checks {
+        self.checks
+    }
+}
+
+/// A trace may insist on an outcome; a skipped step has none.
+fn insisted(step: &Step, observed: Option<Outcome>) -> Result<(), Box<Broken>> {
+    match step.outcome {
+        Some(wanted) if observed != Some(wanted) => Err(oops::unmet(wanted, observed)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Engines run programs. An engine knows how operations are applied and when checks are due; what is checked is
+//! the business of [`crate::check`], where programs come from that of [`crate::decode`] and [`crate::trace`].
+
+mod apply;
+mod asserts;
+mod hunting;
+pub mod lockstep;
+mod oops;
+mod record;
+pub mod runner;
+
+mod witness;
+
+use crate::violation::Violation;
+use stocktake_model::{Grade, Outcome};
+
+/// One step of an execution that was recorded for a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRecord {
+    /// Index of the step.
+    pub step: usize,
+    /// What the implementation answered; `None` if the step was skipped.
+    pub implementation: Option<Outcome>,
+    /// What the model would have answered itself.
+    pub model: Option<Outcome>,
+    /// How they agree.
+    pub grade: Option<Grade>,
+}
+
+/// One quantity as both sides have it, at the moment of the failure or at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The object, as `A/B`.
+    pub object: String,
+    /// The quantity, as `usage`.
+    pub quantity: &'static str,
+    /// What the model and the stocks say.
+    pub expected: String,
+    /// What the implementation has.
+    pub found: String,
+}
+
+/// An execution in full, for a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The steps that were run, up to the failing one.
+    pub steps: Vec<StepRecord>,
+    /// Both sides at that moment.
+    pub sides: Vec<Side>,
+    /// What is cached where at that moment, one line each, as `cpu 1: 63 pages of A`.
+    pub cached: Vec<String>,
+    /// The violation, with provenance.
+    pub violation: Option<Violation>,
+}

@@ -1,0 +1,171 @@
+//! What the machine noticed itself, what it answered wrongly, and how a broken law becomes a [`Violation`].
+
+use super::lockstep::Lockstep;
+use crate::check::{Broken, Thing};
+use crate::program::{Action, Program};
+use crate::trace;
+use crate::violation::{Invariant, Violation};
+use stocktake_impl::{Label, Loop, Oops, What};
+use stocktake_model::{Allowed, Op, Outcome};
+
+/// The law that a defect breaks which the machine noticed itself.
+pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
+    let (invariant, aspect, label, expected, found) = match oops {
+        Oops::Stale(label) => {
+            (Invariant::I12, "use-after-free", label, "a live object", String::from("a freed one was used"))
+        }
+        Oops::Resurrected(label) => (
+            Invariant::I12,
+            "resurrected",
+            label,
+            "a reference taken while the count is above zero",
+            String::from("the count rose from zero"),
+        ),
+        Oops::RefUnderflow(label) => (
+            Invariant::I5,
+            "ref-underflow",
+            label,
+            "as many references put as taken",
+            String::from("one more was put"),
+        ),
+        Oops::Underflow(label) => {
+            (Invariant::I3, "underflow", label, "at least 0", String::from("the counter went below zero"))
+        }
+        Oops::FractionAtRelease(label, bytes) => (
+            Invariant::I4,
+            "release",
+            label,
+            "whole pages left over at release",
+            format!("{bytes} bytes are left over"),
+        ),
+        Oops::Stuck(what, label) => {
+            (Invariant::I13, stuck(what), label, "an end within 1000 tries", String::from("it tries for ever"))
+        }
+        Oops::LostRecord(label) => (
+            Invariant::I7,
+            "lost-record",
+            label,
+            "a record that names a group",
+            format!("id {} names nobody", label.index),
+        ),
+    };
+    if !engine.checks().has(invariant) {
+        return Ok(());
+    }
+    let because = String::from("noticed by the machine itself");
+    Err(Broken::new(invariant, aspect, thing(engine, label), expected, found, because))
+}
+
+fn stuck(what: Loop) -> &'static str {
+    match what {
+        Loop::MemcgOfObjcg => "stuck-memcg-of-objcg",
+        Loop::TryGet => "stuck-tryget",
+        Loop::SetMax => "stuck-set-max",
+        Loop::Lock => "stuck-lock",
+        Loop::Grace => "stuck-grace",
+    }
+}
+
+/// What a word belongs to.
+pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
+    let index = label.index as usize;
+    match label.what {
+        What::ObjcgGeneration
+        | What::ObjcgRefs
+        | What::ObjcgMemcg
+        | What::ObjcgLeftover
+        | What::ObjcgPlace => Thing::ObjcgOf(engine.books.birth_at(index)),
+        What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => Thing::SwapSlots,
+        What::FolioGeneration | What::FolioMemcg | What::FolioPages => Thing::Step,
+        What::CpuCached
+        | What::CpuCachedObjcg
+        | What::CpuFlushing
+        | What::CpuOnline
+        | What::CpuIsolated
+        | What::CpuSection
+        | What::CpuQueue => Thing::Cpu(index),
+        _ => Thing::Group(engine.books.group_at(index)),
+    }
+}
+
+/// An outcome that the specification does not allow.
+pub(super) fn outcome(observed: Outcome, allowed: &Allowed) -> Box<Broken> {
+    let exact: Vec<String> = allowed.exact.iter().map(|outcome| format!("{outcome:?}")).collect();
+    let divergent: Vec<String> =
+        allowed.divergent.iter().map(|(outcome, reason)| format!("{outcome:?} ({reason})")).collect();
+    let because = if divergent.is_empty() {
+        String::from("no other outcome is legal in this situation")
+    } else {
+        format!("also legal here: {}", divergent.join(", "))
+    };
+    let expected = exact.join(" or ");
+    Broken::new(Invariant::I16, "outcome", Thing::Step, expected, format!("{observed:?}"), because)
+}
+
+/// An outcome that the trace insisted on, and did not get.
+pub(super) fn unmet(wanted: Outcome, observed: Option<Outcome>) -> Box<Broken> {
+    let found = observed.map_or(String::from("the step was skipped"), |observed| format!("{observed:?}"));
+    let because = String::from("the trace insists on this outcome");
+    Broken::new(Invariant::Assert, "outcome", Thing::Step, format!("{wanted:?}"), found, because)
+}
+
+impl Lockstep {
+    /// A broken law with the names of the program.
+    pub(super) fn violation(&self, program: &Program, step: usize, broken: Broken) -> Box<Violation> {
+        let object = match broken.thing {
+            Thing::Group(group) => trace::group_path(program, group),
+            Thing::ObjcgOf(group) => format!("objcg of {}", trace::group_path(program, group)),
+            Thing::Cpu(cpu) => format!("cpu {cpu}"),
+            Thing::SwapSlots => String::from("swap slots"),
+            Thing::Step => String::from("the step"),
+        };
+        Box::new(Violation {
+            invariant: broken.invariant,
+            aspect: broken.aspect,
+            step,
+            shape: shape(program, step),
+            object,
+            expected: broken.expected,
+            found: broken.found,
+            because: broken.because,
+            provenance: Vec::new(),
+        })
+    }
+}
+
+/// The shape of a step: its operation's word.
+fn shape(program: &Program, step: usize) -> &'static str {
+    match program.steps.get(step).map(|step| step.action) {
+        None => "end",
+        Some(Action::Assert(..)) => "assert",
+        Some(Action::Op(step)) => word(&step.op),
+    }
+}
+
+fn word(op: &Op) -> &'static str {
+    match op {
+        Op::Mkdir { .. } => "mkdir",
+        Op::Rmdir { .. } => "rmdir",
+        Op::SetMax { .. } => "set-max",
+        Op::SetSwapMax { .. } => "set-swap.max",
+        Op::Charge { .. } => "charge",
+        Op::Uncharge { .. } => "uncharge",
+        Op::ObjcgFrom { .. } => "objcg",
+        Op::ObjcgGet { .. } => "objcg.get",
+        Op::ObjcgPut { .. } => "objcg.put",
+        Op::ObjCharge { .. } => "obj.charge",
+        Op::ObjUncharge { .. } => "obj.uncharge",
+        Op::SwapOut { .. } => "swap.out",
+        Op::SwapIn { .. } => "swap.in",
+        Op::SwapFree { .. } => "swap.free",
+        Op::CpuDown { .. } => "cpu.down",
+        Op::CpuUp { .. } => "cpu.up",
+        Op::CpuIsolate { .. } => "cpu.isolate",
+        Op::CpuUnisolate { .. } => "cpu.unisolate",
+        Op::Drain => "drain",
+        Op::DrainAll { .. } => "drain.all",
+        Op::Work => "work",
+        Op::Grace => "grace",
+        Op::Quiesce => "quiesce",
+    }
+}

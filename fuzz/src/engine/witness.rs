@@ -1,0 +1,78 @@
+//! What was really cached around one step: the model asks for it when it is surprised.
+
+use super::lockstep::Lockstep;
+use stocktake_impl::Machine;
+use stocktake_model::{Bytes, Failure, GroupId, Op, Outcome, Pages, Step, Witness};
+
+/// What was seen of one step.
+pub(super) struct Seen<'a> {
+    engine: &'a Lockstep,
+    machine: &'a Machine,
+    local_pages: u64,
+    local_bytes: u64,
+    asked: Pages,
+    asked_bytes: Option<Bytes>,
+    bypass: bool,
+}
+
+impl<'a> Seen<'a> {
+    /// Called after the machine has run the step, but before the books have looked at the CPU again: so they still
+    /// tell what its stocks held before.
+    pub(super) fn new(engine: &'a Lockstep, step: &Step, first: Outcome) -> Seen<'a> {
+        let cpu = step.cpu.index();
+        let (group, asked, object) = match step.op {
+            Op::Charge { group, pages, .. } => (Some(group), pages, None),
+            Op::SwapIn { slot, faulter, .. } => {
+                let payer = match first {
+                    Outcome::To(group) => group,
+                    _ => engine.model.slot(slot).map_or(faulter, |(recorded, _)| {
+                        let online = engine.model.life(recorded) == Some(stocktake_model::GroupLife::Online);
+                        if online { recorded } else { faulter }
+                    }),
+                };
+                (Some(payer), engine.model.slot(slot).map_or(Pages(0), |(_, pages)| pages), None)
+            }
+            Op::ObjCharge { objcg, bytes, .. } => {
+                let birth = engine.model.bucket_of(objcg);
+                (
+                    birth.map(|birth| engine.model.bucket_owner(birth)),
+                    bytes.pages_up(),
+                    birth.map(|birth| (birth, bytes)),
+                )
+            }
+            _ => (None, Pages(0), None),
+        };
+        Seen {
+            engine,
+            machine: &engine.machine,
+            local_pages: group.map_or(0, |group| engine.books.local_pages(cpu, group)),
+            local_bytes: object.map_or(0, |(birth, _)| engine.books.local_bytes(cpu, birth)),
+            asked,
+            asked_bytes: object.map(|(_, bytes)| bytes),
+            bypass: step.fail == Some(Failure::Trylock),
+        }
+    }
+
+    /// Whether the step, if it was a charge, could be served without touching a counter.
+    pub(super) fn served_from_stock(&self) -> bool {
+        !self.bypass
+            && (self.local_pages >= self.asked.0
+                || self.asked_bytes.is_some_and(|bytes| self.local_bytes >= bytes.0))
+    }
+}
+
+impl Witness for Seen<'_> {
+    fn usage(&self, group: GroupId) -> Pages {
+        let memcg = self.engine.books.group(group).memcg;
+        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
+        Pages(view.map_or(0, |view| view.usage.max(0) as u64))
+    }
+
+    fn local_pages(&self) -> Pages {
+        Pages(self.local_pages)
+    }
+
+    fn local_bytes(&self) -> Bytes {
+        Bytes(self.local_bytes)
+    }
+}

@@ -1,0 +1,120 @@
+//! Reachability goals: situations that a hunt must reach, counted in every run.
+//!
+//! A harness that never drives the machine into a situation proves nothing about it. Most goals are marks that
+//! the machine sets itself; a few are seen only from outside.
+
+use stocktake_impl::Mark;
+
+/// One goal.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal {
+    /// A short name, as in reports.
+    pub name: &'static str,
+    /// The situation in words.
+    pub what: &'static str,
+}
+
+/// Number of goals.
+pub const COUNT: usize = GOALS.len();
+
+macro_rules! goals {
+    (marks { $($mark:ident, $name:literal, $what:literal;)* } seen { $($seen:ident, $sname:literal, $swhat:literal;)* }) => {
+        /// All goals, in the order in which reports list them.
+        pub const GOALS: &[Goal] = &[
+            $(Goal { name: $name, what: $what },)*
+            $(Goal { name: $sname, what: $swhat },)*
+        ];
+
+        /// The machine's marks in the order of [`GOALS`].
+        const MARKS: &[Mark] = &[$(Mark::$mark,)*];
+
+        /// Goals that are seen from outside the machine.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        #[allow(missing_docs)] // Each is described in `GOALS`.
+        pub enum Seen { $($seen,)* }
+    };
+}
+
+goals! {
+    marks {
+        StockHit, "stock-hit", "a charge is served from the page stock, and pages stay in it";
+        StockHitLastPage, "stock-hit-last-page", "a charge takes the last page of a stock slot";
+        StockRefillSameSlot, "stock-refill-same-slot", "pages are added to a slot that caches the group already";
+        StockOverflowDrained, "stock-overflow-drained", "a slot above a batch is drained entirely";
+        StockVictimEvicted, "stock-victim-evicted", "a stock slot of another group is evicted";
+        StockTooLarge, "stock-too-large", "more pages than a batch bypass the stock";
+        StockBypassed, "stock-bypassed", "the stock's trylock fails, and the counters are used";
+        BatchRetriedExactly, "batch-retried-exactly", "a batch does not fit, and exactly what is needed is tried";
+        LimitMetExactly, "limit-met-exactly", "a charge makes the usage equal to the limit";
+        RolledBackBelowAncestor, "rolled-back-below-ancestor", "an ancestor refuses, and the levels below are rolled back";
+        RetriedAfterDrain, "retried-after-drain", "a charge fits after the stocks have been drained";
+        ForcedOverLimit, "forced-over-limit", "a forced charge ends above a limit";
+        RootFolio, "root-folio", "a folio is bound to root and not counted";
+        BytesHit, "bytes-hit", "an object is served from the byte stock";
+        BytesEvictOther, "bytes-evict-other", "another objcg is evicted from the byte stock";
+        BytesPullLeftover, "bytes-pull-leftover", "a leftover is taken into a byte stock";
+        BytesKeepOnePage, "bytes-keep-one-page", "exactly a page stays in the byte stock";
+        BytesDrainWholePages, "bytes-drain-whole-pages", "whole pages of a byte stock are uncharged";
+        BytesBypassed, "bytes-bypassed", "the byte stock's trylock fails, and the leftover is used";
+        ObjectOverPage, "object-over-page", "an object larger than a page is charged";
+        ObjcgWalkUp, "objcg-walk-up", "a removed group has no objcg any more, and an ancestor's is taken";
+        ObjcgReleasedByDrain, "objcg-released-by-drain", "a drain puts the last reference of an objcg";
+        ObjcgReleasedWithPages, "objcg-released-with-pages", "an objcg is released with whole pages left over";
+        ReparentedActive, "reparented-active", "the objcg of a removed group goes to its parent";
+        ReparentedInherited, "reparented-inherited", "an objcg is reparented for the second time";
+        ChargedThroughReparented, "charged-through-reparented", "an object is charged through a reparented objcg";
+        DrainQueued, "drain-queued", "a drain is queued on another CPU";
+        DrainAlreadyQueued, "drain-already-queued", "a drain meets an earlier one that has not run";
+        DrainSkippedIsolated, "drain-skipped-isolated", "a drain leaves an isolated CPU alone";
+        DrainLostRace, "drain-lost-race", "a drain gives up because another one is running";
+        DrainWorkRan, "drain-work-ran", "a queued drain runs";
+        DeadCpuHadPages, "dead-cpu-had-pages", "a CPU with a page stock goes down";
+        DeadCpuHadBytes, "dead-cpu-had-bytes", "a CPU with a byte stock goes down";
+        DeadCpuHadWork, "dead-cpu-had-work", "a CPU with a queued drain goes down";
+        CssReleased, "css-released", "the last reference to a group is put";
+        CssFreed, "css-freed", "a group is freed after a grace period";
+        SwapToRemovedOwner, "swap-to-removed-owner", "swap-out is charged to a removed group whose id is alive";
+        SwapToAncestor, "swap-to-ancestor", "swap-out of a removed group's folio is charged to an ancestor";
+        SwapLimitMet, "swap-limit-met", "a swap limit refuses a swap-out";
+        SwapInRecorded, "swap-in-recorded", "swap-in is charged to the recorded group";
+        SwapInRecordedGone, "swap-in-recorded-gone", "swap-in is charged to the faulting task's group";
+        IdsExhausted, "ids-exhausted", "no memcg id is left for a new group";
+        SlotsExhausted, "slots-exhausted", "no swap slot is left";
+        LimitBusy, "limit-busy", "a v1 limit below the usage is refused";
+        LimitBelowUsage, "limit-below-usage", "a v2 limit below the usage is written";
+        ParentRemovedFirst, "parent-removed-first", "a group goes offline after its parent has been removed";
+    }
+    seen {
+        OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";
+        OfflinePinnedByFolio, "offline-pinned-by-folio", "a group goes offline while folios are bound to it";
+        OfflinePinnedById, "offline-pinned-by-id", "a group goes offline while swap slots record it";
+        DrainMetOffline, "drain-met-offline", "a group goes offline while its bytes are in another CPU's stock";
+        ChargedWhileRemoved, "charged-while-removed", "a group is charged after its removal";
+        FreedOnOtherCpu, "freed-on-other-cpu", "an object is freed on another CPU than it was charged on";
+        ObjectsOutliveGroup, "objects-outlive-group", "a group goes offline while objects charged in it live";
+    }
+}
+
+impl Goal {
+    /// Index of a goal that is seen from outside.
+    pub fn seen(seen: Seen) -> usize {
+        MARKS.len() + seen as usize
+    }
+}
+
+/// Index in [`GOALS`] by mark.
+pub(crate) const BY_MARK: [usize; Mark::COUNT] = {
+    let mut table = [usize::MAX; Mark::COUNT];
+    let mut index = 0;
+    while index < MARKS.len() {
+        table[MARKS[index] as usize] = index;
+        index += 1;
+    }
+    let mut mark = 0;
+    while mark < Mark::COUNT {
+        assert!(table[mark] != usize::MAX, "every mark of the machine is a goal");
+        mark += 1;
+    }
+    table
+};

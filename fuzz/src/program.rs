@@ -1,0 +1,214 @@
+//! A program: what one execution runs, however it was made (bytes, a `.trace` file, the minimiser).
+//!
+//! Any subsequence of a program's steps can be run: a step whose operands do not exist is skipped and counted.
+
+use stocktake_impl::{Design, Fault};
+use stocktake_model::{ChargeId, CpuId, GroupId, Mode, ObjcgId, ObjectId, Op, Outcome, SlotId};
+
+/// One program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The situation it runs in.
+    pub header: Header,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Index of the first step that runs in its CPU's own lane; `None` for a sequential program.
+    pub parallel: Option<usize>,
+    /// The names that a trace file gave to what it creates; generated programs have none.
+    pub names: Names,
+}
+
+/// The situation a program runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// CPUs, 1 to [`Header::MAX_CPUS`].
+    pub cpus: u8,
+    /// How the counters are wired.
+    pub mode: Mode,
+    /// Memcg ids that can be in use at once, root's not counted.
+    pub ids: u16,
+    /// Swap slots.
+    pub slots: u16,
+    /// The design of each room of the machine under test.
+    pub design: Design,
+    /// The faults planted into it.
+    pub faults: Vec<Fault>,
+    /// What a replay must find.
+    pub expect: Expect,
+    /// The recorded choices of the scheduler, for a parallel program: the lane that runs next, per point.
+    pub schedule: Vec<u8>,
+}
+
+impl Header {
+    /// The most CPUs that a program may have.
+    pub const MAX_CPUS: u8 = 8;
+    /// The most memcg ids, and the most swap slots.
+    pub const MAX_IDS: u16 = 4096;
+}
+
+impl Default for Header {
+    fn default() -> Header {
+        Header {
+            cpus: 2,
+            mode: Mode::V2,
+            ids: 64,
+            slots: 64,
+            design: Design::default(),
+            faults: Vec::new(),
+            expect: Expect::Ok,
+            schedule: Vec::new(),
+        }
+    }
+}
+
+/// What a replay of a trace must find.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expect {
+    /// No violation.
+    #[default]
+    Ok,
+    /// A violation of this invariant, with this signature where one is given.
+    Violation {
+        /// The invariant's name, as `I5`.
+        invariant: String,
+        /// The signature, if the trace insists on one.
+        signature: Option<String>,
+    },
+}
+
+/// One step of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is done. Its `cpu` is that of the line's `@k`.
+    pub action: Action,
+    /// The outcome that the trace insists on (`-> ENOMEM`), if any.
+    pub outcome: Option<Outcome>,
+    /// The line of the trace file, from 1; 0 for a generated step.
+    pub line: u32,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// An operation of the vocabulary.
+    Op(stocktake_model::Step),
+    /// A number that a hand-written trace insists on.
+    Assert(CpuId, Assertion),
+}
+
+/// A statement about the machine under test. Page counts are exact and include what is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assertion {
+    /// `usage A 3`: pages charged at the level of A.
+    Usage(GroupId, u64),
+    /// `swap A 3`: swap slots charged at the level of A.
+    Swap(GroupId, u64),
+    /// `failcnt A 1`: charges that failed at the level of A.
+    Failcnt(GroupId, u64),
+    /// `watermark A 64`: the most pages ever charged at the level of A.
+    Watermark(GroupId, u64),
+    /// `state A online`.
+    State(GroupId, State),
+    /// `ids A 2`: id references of A.
+    Ids(GroupId, u64),
+    /// `stock A 63`: pages of A in the page stock of this CPU.
+    Stock(GroupId, u64),
+    /// `bytes o1 4004`: bytes of the objcg in the byte stock of this CPU.
+    Bytes(ObjcgId, u64),
+    /// `leftover o1 92`: `nr_charged_bytes` of the objcg.
+    Leftover(ObjcgId, u64),
+    /// `owner o1 A`: the group that the objcg is attached to now.
+    Owner(ObjcgId, GroupId),
+}
+
+/// The stage of life of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It can be charged and have children.
+    Online,
+    /// Removed; the second half of its offlining has not run.
+    Offlining,
+    /// Offlined; something still refers to it.
+    Dying,
+    /// Its last reference is gone; it waits for a work item or a grace period.
+    Released,
+    /// Its memory may be somebody else's.
+    Freed,
+}
+
+/// Names of what a program creates, in the order of the numbers in [`stocktake_model::GroupId`] and its like.
+///
+/// A missing name is generated: `g1`, `o0`, `p0`, `c0`, `s0`. A group's name is the last part of its path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Names of groups; index 0 is root and is not used.
+    pub groups: Vec<String>,
+    /// Names of references to obj_cgroups.
+    pub objcgs: Vec<String>,
+    /// Names of folios.
+    pub charges: Vec<String>,
+    /// Names of objects.
+    pub objects: Vec<String>,
+    /// Names of swapped-out folios.
+    pub slots: Vec<String>,
+}
+
+/// How many of each kind a program creates: one more than the highest number in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Groups, root included.
+    pub groups: usize,
+    /// References to obj_cgroups.
+    pub objcgs: usize,
+    /// Folios.
+    pub charges: usize,
+    /// Objects.
+    pub objects: usize,
+    /// Swapped-out folios.
+    pub slots: usize,
+}
+
+impl Program {
+    /// How many of each kind the program creates, so that tables can be laid out before it runs.
+    pub fn population(&self) -> Population {
+        let mut most = Population { groups: 1, ..Population::default() };
+        let mut see = |op: &Op| match *op {
+            Op::Mkdir { new: GroupId(n), .. } => most.groups = most.groups.max(usize::from(n) + 1),
+            Op::ObjcgFrom { new: ObjcgId(n), .. } | Op::ObjcgGet { new: ObjcgId(n), .. } => {
+                most.objcgs = most.objcgs.max(usize::from(n) + 1);
+            }
+            Op::Charge { new: ChargeId(n), .. } | Op::SwapIn { new: ChargeId(n), .. } => {
+                most.charges = most.charges.max(usize::from(n) + 1);
+            }
+            Op::ObjCharge { new: ObjectId(n), .. } => most.objects = most.objects.max(usize::from(n) + 1),
+            Op::SwapOut { new: SlotId(n), .. } => most.slots = most.slots.max(usize::from(n) + 1),
+            _ => {}
+        };
+        for step in &self.steps {
+            if let Action::Op(step) = &step.action {
+                see(&step.op);
+            }
+        }
+        most
+    }
+
+    /// The same situation and names with other steps.
+    pub fn with_steps(&self, steps: Vec<Step>) -> Program {
+        Program { header: self.header.clone(), steps, parallel: None, names: self.names.clone() }
+    }
+}
+
+impl Step {
+    /// A generated step.
+    pub fn op(step: stocktake_model::Step) -> Step {
+        Step { action: Action::Op(step), outcome: None, line: 0 }
+    }
+
+    /// The CPU that runs it.
+    pub fn cpu(&self) -> CpuId {
+        match self.action {
+            Action::Op(step) => step.cpu,
+            Action::Assert(cpu, _) => cpu,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What has been run: counts that every engine keeps and every report shows.
+
+use crate::goals;
+use stocktake_model::Reason;
+
+/// Counts over some executions. Adding up is commutative, so the order of workers does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Programs run.
+    pub executions: u64,
+    /// Steps run, skipped ones not counted.
+    pub steps: u64,
+    /// Steps whose operands did not exist, or that made no sense in the situation.
+    pub skipped: u64,
+    /// Steps whose outcome was the model's own.
+    pub exact: u64,
+    /// Steps whose outcome was another legal one, by reason in the order of [`Reason::ALL`].
+    pub divergent: [u64; Reason::ALL.len()],
+    /// How often each goal was reached, in the order of [`goals::GOALS`].
+    pub goals: [u64; goals::COUNT],
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally { executions: 0, steps: 0, skipped: 0, exact: 0, divergent: [0; 4], goals: [0; goals::COUNT] }
+    }
+}
+
+impl Tally {
+    /// Add another tally to this one.
+    pub fn add(&mut self, other: &Tally) {
+        self.executions += other.executions;
+        self.steps += other.steps;
+        self.skipped += other.skipped;
+        self.exact += other.exact;
+        for (sum, n) in self.divergent.iter_mut().zip(other.divergent) {
+            *sum += n;
+        }
+        for (sum, n) in self.goals.iter_mut().zip(other.goals) {
+            *sum += n;
+        }
+    }
+
+    /// Steps that diverged for one reason.
+    pub fn divergent_for(&self, reason: Reason) -> u64 {
+        Reason::ALL.iter().position(|r| *r == reason).map_or(0, |index| self.divergent[index])
+    }
+}
