@@ -1,0 +1,58 @@
+//! Assert lines: `@0 assert usage A 3`.
+
+use super::args::Args;
+use super::error::quoted;
+use super::reader::{Reader, one_of};
+use super::spelling::{STATES, SUBJECTS, table_words, value};
+use crate::program::Assertion;
+
+impl<'t> Reader<'t> {
+    pub(super) fn assertion(&mut self, args: &mut Args<'t>) -> Option<Assertion> {
+        let subject = args.operand(self, "subject")?;
+        let Some(usage) = value(&SUBJECTS, subject.text) else {
+            let message = format!("nothing can be asserted about {}", quoted(subject.text));
+            let all: Vec<&str> = table_words(&SUBJECTS).collect();
+            self.wrong(subject, message, one_of(subject.text, &all));
+            args.give_up();
+            return None;
+        };
+        args.usage = usage;
+        if let "bytes" | "leftover" | "owner" = subject.text {
+            let objcg = self.objcg(args);
+            return Some(match subject.text {
+                "bytes" => {
+                    let count = self.count(args);
+                    Assertion::Bytes(objcg?, count?)
+                }
+                "leftover" => {
+                    let count = self.count(args);
+                    Assertion::Leftover(objcg?, count?)
+                }
+                _ => {
+                    let group = self.group(args);
+                    Assertion::Owner(objcg?, group?)
+                }
+            });
+        }
+        let group = self.group(args);
+        if subject.text == "state" {
+            let word = args.operand(self, "state")?;
+            let Some(state) = value(&STATES, word.text) else {
+                let all: Vec<&str> = table_words(&STATES).collect();
+                self.wrong(word, format!("there is no state {}", quoted(word.text)), one_of(word.text, &all));
+                return None;
+            };
+            return Some(Assertion::State(group?, state));
+        }
+        let count = self.count(args);
+        let (group, count) = (group?, count?);
+        Some(match subject.text {
+            "usage" => Assertion::Usage(group, count),
+            "swap" => Assertion::Swap(group, count),
+            "failcnt" => Assertion::Failcnt(group, count),
+            "watermark" => Assertion::Watermark(group, count),
+            "ids" => Assertion::Ids(group, count),
+            _ => Assertion::Stock(group, count),
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The text format of programs, `.trace` files: one operation a line, named objects, comments.
+//!
+//! ```text
+//! stocktake-trace 1
+//! cpus 2                              # 1 to 8; default 2
+//! mode v1-flat                        # v1, v2 or v1-flat; default v2
+//! ids 64                              # memcg ids, 1 to 4096; default 64
+//! slots 64                            # swap slots, 0 to 4096; default 64
+//! design stock=single-slot            # current, ROOM-VARIANT or ROOM=VARIANT,…; default current
+//! fault S10                           # any number of them
+//! expect violation I1 I1.charge       # or `expect ok`, the default; the signature may be missing
+//! schedule 0 1 1                      # lanes that the scheduler chose; only with `parallel`
+//! @0 mkdir A max=100                  # limits are pages, or `max`, their default
+//! @0 mkdir A/B swap.max=0 fail=alloc -> ENOMEM
+//! @0 set A max=3                      # or swap.max=
+//! @1 p1 = charge A 3 force            # `force` may be missing
+//! @0 o1 = objcg A/B -> A
+//! @0 o2 = objcg.get o1
+//! @0 objcg.put o2
+//! @0 c1 = obj.charge o1 3000
+//! @0 s1 = swap.out p1
+//! parallel                            # from here on each CPU's operations run in its own lane
+//! @1 p2 = swap.in s1 A                # or: swap.free s1
+//! @1 uncharge p2 fail=trylock
+//! @1 obj.uncharge c1
+//! @0 rmdir A/B
+//! @0 work -> offline A/B
+//! @0 drain                            # and: drain.all PATH, grace, quiesce
+//! @0 cpu.down 1                       # and: cpu.up, cpu.isolate, cpu.unisolate
+//! @0 assert usage A 0                 # and: swap, failcnt, watermark, ids, stock
+//! @0 assert state A online            # offlining, dying, released, freed
+//! @0 assert bytes o1 4004             # and: leftover
+//! @0 assert owner o1 A
+//! ```
+//!
+//! A line is header, operation, `parallel` or nothing; `#` begins a comment anywhere. Header lines come in any
+//! order before the first operation, each once (`fault` once for each fault).
+//! `fail=alloc|trylock` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
+//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `work`: `nothing`,
+//! `drain`, `offline PATH`, `release PATH`.
+//!
+//! Names are ASCII letters, digits and `_`, begin with no digit, and are no word of an outcome. Groups are named
+//! by their path, `A/B`, and `/` is root. A name is defined once, above its uses, by the operation that makes
+//! the thing. Of the names made after `parallel`, a lane uses only its own.
+//!
+//! Names stand for numbers that count up per kind in the order of definition, so reading text and writing it
+//! again keeps everything but comments and layout; [`canonical`] says what "everything" is. A name spelled like
+//! a generated one of the same number (`p0` for the first charge) is not kept, but generated again.
+//!
+//! This module knows the format and nothing of how programs run.
+
+mod args;
+mod assertion;
+mod error;
+mod file;
+mod fixup;
+mod header;
+mod labels;
+mod operands;
+mod operation;
+mod reader;
+mod scope;
+mod spelling;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod visit;
+mod words;
+mod write;
+
+pub use error::{Excerpt, TraceError, TraceErrors};
+pub use file::{MOST_BYTES, ReadError, read_file};
+pub use fixup::fix_up;
+pub use labels::{Labels, charge_name, group_path, objcg_name, object_name, slot_name, step_text};
+pub use write::{canonical, write};
+
+use crate::program::Program;
+use std::ops::RangeInclusive;
+
+/// The versions of the format that can be read. The last one is written.
+pub const VERSIONS: RangeInclusive<u32> = 1..=1;
+
+/// What happens to lines that are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// They are errors. For traces that somebody maintains.
+    Strict,
+    /// They are dropped, and what depends on them. For corpora of fuzzers; only the version line must be right.
+    Lenient,
+}
+
+/// What a lenient reading left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Lines that could not be used.
+    pub lines: usize,
+}
+
+/// Read a trace.
+///
+/// # Errors
+/// All mistakes up to [`TraceErrors::MOST`], in the order of their places. A lenient reading fails only without
+/// a version line, or with a version that this program does not know.
+pub fn read(text: &[u8], reading: Reading) -> Result<Program, TraceErrors> {
+    match reading {
+        Reading::Strict => reader::strict(error::as_utf8(text)?),
+        Reading::Lenient => read_lenient(text).map(|(program, _)| program),
+    }
+}
+
+/// Read a trace, dropping and counting lines that cannot be used.
+///
+/// # Errors
+/// No version line, or a version that this program does not know.
+pub fn read_lenient(text: &[u8]) -> Result<(Program, Dropped), TraceErrors> {
+    reader::lenient(&String::from_utf8_lossy(text))
+}

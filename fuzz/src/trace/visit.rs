@@ -1,0 +1,137 @@
+//! The numbers in a step that name something: what it uses, and what it creates.
+
+use crate::program::{Action, Assertion};
+use stocktake_model::{GroupId, Op, Outcome, Ran};
+
+/// A kind of thing that programs name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Group,
+    Objcg,
+    Charge,
+    Object,
+    Slot,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 5] = [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot];
+
+    /// The word used in messages.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Group => "group",
+            Kind::Objcg => "objcg reference",
+            Kind::Charge => "charge",
+            Kind::Object => "object",
+            Kind::Slot => "swap slot",
+        }
+    }
+
+    /// The same with its article.
+    pub(super) fn one(self) -> String {
+        let article = if matches!(self, Kind::Objcg | Kind::Object) { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
+    /// The name that number `n` has unless it is given another.
+    pub(super) fn generated(self, n: u16) -> String {
+        let letter = match self {
+            Kind::Group => 'g',
+            Kind::Objcg => 'o',
+            Kind::Charge => 'p',
+            Kind::Object => 'c',
+            Kind::Slot => 's',
+        };
+        format!("{letter}{n}")
+    }
+}
+
+/// What a step does with a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Uses what it names.
+    Use,
+    /// Names what it creates by it.
+    New,
+}
+
+/// Show every number of `action` to `see`, the one that it creates last.
+pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
+    use Kind::{Charge, Group, Objcg, Object, Slot};
+    use Role::{New, Use};
+    let op = match action {
+        Action::Op(step) => &mut step.op,
+        Action::Assert(_, assertion) => {
+            match assertion {
+                Assertion::Usage(group, _)
+                | Assertion::Swap(group, _)
+                | Assertion::Failcnt(group, _)
+                | Assertion::Watermark(group, _)
+                | Assertion::State(group, _)
+                | Assertion::Ids(group, _)
+                | Assertion::Stock(group, _) => see(Use, Group, &mut group.0),
+                Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
+                Assertion::Owner(objcg, group) => {
+                    see(Use, Objcg, &mut objcg.0);
+                    see(Use, Group, &mut group.0);
+                }
+            }
+            return;
+        }
+    };
+    match op {
+        Op::Mkdir { new, parent, .. } => {
+            see(Use, Group, &mut parent.0);
+            see(New, Group, &mut new.0);
+        }
+        Op::Rmdir { group }
+        | Op::SetMax { group, .. }
+        | Op::SetSwapMax { group, .. }
+        | Op::DrainAll { group } => see(Use, Group, &mut group.0),
+        Op::Charge { new, group, .. } => {
+            see(Use, Group, &mut group.0);
+            see(New, Charge, &mut new.0);
+        }
+        Op::Uncharge { charge } => see(Use, Charge, &mut charge.0),
+        Op::ObjcgFrom { new, group } => {
+            see(Use, Group, &mut group.0);
+            see(New, Objcg, &mut new.0);
+        }
+        Op::ObjcgGet { new, held } => {
+            see(Use, Objcg, &mut held.0);
+            see(New, Objcg, &mut new.0);
+        }
+        Op::ObjcgPut { held } => see(Use, Objcg, &mut held.0),
+        Op::ObjCharge { new, objcg, .. } => {
+            see(Use, Objcg, &mut objcg.0);
+            see(New, Object, &mut new.0);
+        }
+        Op::ObjUncharge { object } => see(Use, Object, &mut object.0),
+        Op::SwapOut { new, charge } => {
+            see(Use, Charge, &mut charge.0);
+            see(New, Slot, &mut new.0);
+        }
+        Op::SwapIn { new, slot, faulter } => {
+            see(Use, Slot, &mut slot.0);
+            see(Use, Group, &mut faulter.0);
+            see(New, Charge, &mut new.0);
+        }
+        Op::SwapFree { slot } => see(Use, Slot, &mut slot.0),
+        Op::CpuDown { .. }
+        | Op::CpuUp { .. }
+        | Op::CpuIsolate { .. }
+        | Op::CpuUnisolate { .. }
+        | Op::Drain
+        | Op::Work
+        | Op::Grace
+        | Op::Quiesce => {}
+    }
+}
+
+/// The group that an outcome names.
+pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
+    match outcome {
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group)) => Some(group),
+        Outcome::Done | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain) => None,
+    }
+}
