@@ -1,0 +1,149 @@
+//! The numbers that stand for operations in the fuzzer's bytes.
+//!
+//! These numbers are a file format: corpora are made of them. A number is never reused or changed; a new
+//! operation takes the next reserved one. They are not the order of any enum of the model.
+
+use stocktake_model::Op;
+
+macro_rules! kinds {
+    ($($number:literal $kind:ident)*) => {
+        /// A kind of operation; its number is its tag.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Kind {
+            $($kind = $number,)*
+        }
+
+        impl Kind {
+            /// All kinds.
+            #[cfg(test)]
+            pub(super) const ALL: &[Kind] = &[$(Kind::$kind,)*];
+
+            const ASSIGNED: &[(u8, Kind)] = &[$(($number, Kind::$kind),)*];
+        }
+    };
+}
+
+// `ChargeForce` is `charge … force`: a kind of its own, so that no charge spends a byte on a rare choice.
+kinds! {
+    0 Mkdir
+    1 Rmdir
+    2 SetMax
+    3 SetSwapMax
+    4 Charge
+    5 ChargeForce
+    6 Uncharge
+    7 ObjcgFrom
+    8 ObjcgGet
+    9 ObjcgPut
+    10 ObjCharge
+    11 ObjUncharge
+    12 SwapOut
+    13 SwapIn
+    14 SwapFree
+    15 CpuDown
+    16 CpuUp
+    17 CpuIsolate
+    18 CpuUnisolate
+    19 Drain
+    20 DrainAll
+    21 Work
+    22 Grace
+    23 Quiesce
+}
+
+/// Bits of a tag byte that are looked at.
+const TAG_MASK: u8 = 0x3f;
+/// Prefix: the next operation has `fail=alloc`.
+pub(super) const FAIL_ALLOC: u8 = 60;
+/// Prefix: the next operation has `fail=trylock`.
+pub(super) const FAIL_TRYLOCK: u8 = 61;
+/// Prefix: the number of what the next operation creates follows.
+pub(super) const NAME: u8 = 62;
+
+/// What a tag byte of the direct profile says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// An operation follows.
+    Op(Kind),
+    /// See [`FAIL_ALLOC`].
+    FailAlloc,
+    /// See [`FAIL_TRYLOCK`].
+    FailTrylock,
+    /// See [`NAME`].
+    Name,
+}
+
+/// What reserved numbers mean until they are assigned, so that no random byte is wasted.
+const FILLERS: [Kind; 8] = [
+    Kind::Charge,
+    Kind::ObjCharge,
+    Kind::Uncharge,
+    Kind::ObjUncharge,
+    Kind::ObjcgFrom,
+    Kind::Work,
+    Kind::Mkdir,
+    Kind::Drain,
+];
+
+const TAGS: [Tag; TAG_MASK as usize + 1] = {
+    let mut tags = [Tag::Name; TAG_MASK as usize + 1];
+    let mut number = 0;
+    while number < tags.len() {
+        tags[number] = Tag::Op(FILLERS[number % FILLERS.len()]);
+        number += 1;
+    }
+    let mut at = 0;
+    while at < Kind::ASSIGNED.len() {
+        tags[Kind::ASSIGNED[at].0 as usize] = Tag::Op(Kind::ASSIGNED[at].1);
+        at += 1;
+    }
+    tags[FAIL_ALLOC as usize] = Tag::FailAlloc;
+    tags[FAIL_TRYLOCK as usize] = Tag::FailTrylock;
+    tags[NAME as usize] = Tag::Name;
+    tags
+};
+
+impl Tag {
+    /// The meaning of `byte`.
+    pub(super) fn of_byte(byte: u8) -> Tag {
+        TAGS[usize::from(byte & TAG_MASK)]
+    }
+}
+
+impl Kind {
+    /// The kind of `op`.
+    pub(super) fn of(op: &Op) -> Kind {
+        match op {
+            Op::Mkdir { .. } => Kind::Mkdir,
+            Op::Rmdir { .. } => Kind::Rmdir,
+            Op::SetMax { .. } => Kind::SetMax,
+            Op::SetSwapMax { .. } => Kind::SetSwapMax,
+            Op::Charge { force: false, .. } => Kind::Charge,
+            Op::Charge { force: true, .. } => Kind::ChargeForce,
+            Op::Uncharge { .. } => Kind::Uncharge,
+            Op::ObjcgFrom { .. } => Kind::ObjcgFrom,
+            Op::ObjcgGet { .. } => Kind::ObjcgGet,
+            Op::ObjcgPut { .. } => Kind::ObjcgPut,
+            Op::ObjCharge { .. } => Kind::ObjCharge,
+            Op::ObjUncharge { .. } => Kind::ObjUncharge,
+            Op::SwapOut { .. } => Kind::SwapOut,
+            Op::SwapIn { .. } => Kind::SwapIn,
+            Op::SwapFree { .. } => Kind::SwapFree,
+            Op::CpuDown { .. } => Kind::CpuDown,
+            Op::CpuUp { .. } => Kind::CpuUp,
+            Op::CpuIsolate { .. } => Kind::CpuIsolate,
+            Op::CpuUnisolate { .. } => Kind::CpuUnisolate,
+            Op::Drain => Kind::Drain,
+            Op::DrainAll { .. } => Kind::DrainAll,
+            Op::Work => Kind::Work,
+            Op::Grace => Kind::Grace,
+            Op::Quiesce => Kind::Quiesce,
+        }
+    }
+
+    /// The canonical tag byte.
+    pub(super) fn tag(self) -> u8 {
+        self as u8
+    }
+}

@@ -1,0 +1,186 @@
+//! How probable each operation is in one execution.
+//!
+//! Swarm testing: without weights of its own each program would contain a little of everything, and hardly ever
+//! enough of one thing to fill a stock, empty an id space or reach a limit.
+
+use super::input::Input;
+use super::tags::Kind;
+use std::ops::Range;
+use stocktake_model::Mode;
+
+/// Classes of operations that are weighted together; the number is the place of its two bits in the header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Groups = 0,
+    Limits = 1,
+    SwapLimits = 2,
+    Folios = 3,
+    Force = 4,
+    Refs = 5,
+    Objects = 6,
+    Swap = 7,
+    Hotplug = 8,
+    Isolation = 9,
+    Drains = 10,
+    Deferred = 11,
+}
+
+/// How much each class weighs, by its number.
+type ClassWeights = [u16; CLASSES];
+const CLASSES: usize = 12;
+
+/// Weight of each operation within its class, when the class is at 1.
+const BASE: [(Kind, Class, u16); 24] = [
+    (Kind::Mkdir, Class::Groups, 5),
+    (Kind::Rmdir, Class::Groups, 5),
+    (Kind::SetMax, Class::Limits, 5),
+    (Kind::SetSwapMax, Class::SwapLimits, 3),
+    (Kind::Charge, Class::Folios, 12),
+    (Kind::Uncharge, Class::Folios, 8),
+    (Kind::ChargeForce, Class::Force, 2),
+    (Kind::ObjcgFrom, Class::Refs, 5),
+    (Kind::ObjcgGet, Class::Refs, 1),
+    (Kind::ObjcgPut, Class::Refs, 5),
+    (Kind::ObjCharge, Class::Objects, 14),
+    (Kind::ObjUncharge, Class::Objects, 10),
+    (Kind::SwapOut, Class::Swap, 7),
+    (Kind::SwapIn, Class::Swap, 4),
+    (Kind::SwapFree, Class::Swap, 4),
+    (Kind::CpuDown, Class::Hotplug, 2),
+    (Kind::CpuUp, Class::Hotplug, 2),
+    (Kind::CpuIsolate, Class::Isolation, 2),
+    (Kind::CpuUnisolate, Class::Isolation, 2),
+    (Kind::Drain, Class::Drains, 4),
+    (Kind::DrainAll, Class::Drains, 5),
+    (Kind::Work, Class::Deferred, 8),
+    (Kind::Grace, Class::Deferred, 3),
+    (Kind::Quiesce, Class::Deferred, 1),
+];
+
+/// What two bits of the header do to the weight of a class.
+const MAY_BE_OFF: [u16; 4] = [0, 1, 2, 4];
+const NEVER_OFF: [u16; 4] = [1, 2, 2, 4];
+
+/// With many groups hardly anything meets, but only with more groups than a stock has slots some are evicted.
+const FEW: Range<usize> = 0..10;
+const CROWD: Range<usize> = 9..20;
+
+/// Which operation a byte means; the highest bit of the byte has another use.
+type Kinds = [Kind; 128];
+
+/// The operations, each as often as its weight asks for.
+const fn kinds(classes: &ClassWeights) -> Kinds {
+    let mut weights = [0; BASE.len()];
+    let mut total = 0;
+    let mut at = 0;
+    while at < BASE.len() {
+        let (_, class, base) = BASE[at];
+        weights[at] = base as usize * classes[class as usize] as usize;
+        total += weights[at];
+        at += 1;
+    }
+    let mut kinds = [Kind::Work; 128];
+    let (mut sum, mut from, mut at) = (0, 0, 0);
+    while at < BASE.len() {
+        sum += weights[at];
+        let end = sum * kinds.len() / total;
+        while from < end {
+            kinds[from] = BASE[at].0;
+            from += 1;
+        }
+        at += 1;
+    }
+    kinds
+}
+
+/// Which operation each byte means in one execution.
+pub(super) struct Weights {
+    kinds: Kinds,
+    /// Whether `fail=alloc` may be injected.
+    pub(super) alloc: bool,
+    /// Whether `fail=trylock` may be injected.
+    pub(super) trylock: bool,
+    /// While there are fewer groups, `rmdir` becomes `mkdir`; when there are as many as the end, the other way
+    /// round.
+    pub(super) groups: Range<usize>,
+}
+
+impl Weights {
+    /// The operation that the low seven bits of `choice` mean.
+    #[inline]
+    pub(super) fn kind(&self, choice: u8) -> Kind {
+        self.kinds[usize::from(choice & 0x7f)]
+    }
+
+    /// Read the class weights, the failures, and whether there will be a crowd.
+    pub(super) fn read(input: &mut Input<'_>, mode: Mode) -> Weights {
+        let bits = input.little_endian::<3>();
+        let mut classes: ClassWeights =
+            std::array::from_fn(|class| MAY_BE_OFF[(bits >> (2 * class)) as usize & 3]);
+        for class in [Class::Groups, Class::Deferred] {
+            classes[class as usize] = NEVER_OFF[(bits >> (2 * class as u32)) as usize & 3];
+        }
+        if mode != Mode::V2 {
+            // These operations do nothing in v1.
+            classes[Class::Swap as usize] = 0;
+            classes[Class::SwapLimits as usize] = 0;
+        }
+        let rare = input.byte();
+        let crowded = rare & 0x70 == 0;
+        if crowded {
+            // Each drain empties the stocks of all groups.
+            classes[Class::Drains as usize] = 0;
+            classes[Class::Deferred as usize] = 1;
+            classes[Class::Folios as usize] = 4;
+        }
+        Weights {
+            kinds: kinds(&classes),
+            alloc: rare & 3 == 0,
+            trylock: rare & 0xc == 0,
+            groups: if crowded { CROWD } else { FEW },
+        }
+    }
+
+    /// Weights for a program of a few steps in a few groups that all exist: one subject, and what belongs to it.
+    pub(super) fn of_subject(subject: u8, mode: Mode) -> Weights {
+        let kinds = match subject & 3 {
+            0 => OF_FOLIOS,
+            1 => OF_OBJECTS,
+            2 if mode == Mode::V2 => OF_SWAP,
+            2 => OF_FOLIOS,
+            _ => OF_EVERYTHING,
+        };
+        Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
+    }
+}
+
+const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (Class::Force, 1)]);
+const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
+const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
+const OF_EVERYTHING: Kinds = {
+    let mut every = [1; CLASSES];
+    every[Class::Groups as usize] = 0;
+    with_removal(kinds(&every))
+};
+
+const fn of_subject(subject: &[(Class, u16)]) -> Kinds {
+    let mut classes = [0; CLASSES];
+    classes[Class::Drains as usize] = 1;
+    classes[Class::Deferred as usize] = 1;
+    let mut at = 0;
+    while at < subject.len() {
+        classes[subject[at].0 as usize] = subject[at].1;
+        at += 1;
+    }
+    with_removal(kinds(&classes))
+}
+
+/// The groups may be removed, whatever the subject, but no more of them are created.
+const fn with_removal(mut kinds: Kinds) -> Kinds {
+    let mut at = 0;
+    while at < kinds.len() {
+        kinds[at] = Kind::Rmdir;
+        at += 11;
+    }
+    kinds
+}
