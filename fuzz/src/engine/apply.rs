@@ -245,9 +245,14 @@ fn charge_object(
     }
 }
 
-/// Drain every CPU that is up, run all work, let grace periods elapse, until nothing is left to do.
-pub(crate) fn quiesce(m: &Machine, e: &Hunting, cpus: &mut [Cpu]) {
-    loop {
+/// Rounds after which a machine that is still busy will never come to rest. A group that dies takes three rounds
+/// for its parent to die after it.
+const MOST_ROUNDS: usize = 4000;
+
+/// Drain every CPU that is up, run all work, let grace periods elapse, until nothing is left to do. Whether the
+/// machine came to rest.
+pub(crate) fn quiesce(m: &Machine, e: &Hunting, cpus: &mut [Cpu]) -> bool {
+    for _ in 0..MOST_ROUNDS {
         let mut busy = false;
         for cpu in cpus.iter_mut().filter(|cpu| m.cpu_online(cpu.id())) {
             if cpu.cached_bytes().is_some() || cpu.cached_pages().next().is_some() {
@@ -261,8 +266,9 @@ pub(crate) fn quiesce(m: &Machine, e: &Hunting, cpus: &mut [Cpu]) {
         if let Some(cpu) = cpus.iter_mut().find(|cpu| m.cpu_online(cpu.id())) {
             busy |= m.grace(e, cpu) > 0;
         }
-        if !busy || e.oops_seen().is_some() {
-            return;
+        if !busy {
+            return true;
         }
     }
+    false
 }

@@ -467,10 +467,13 @@ impl Lockstep {
     /// Bring everything to rest and check all of it.
     fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
-        quiesce(&self.machine, &self.env, &mut self.cpus);
+        let at_rest = quiesce(&self.machine, &self.env, &mut self.cpus);
         self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
+        }
+        if !at_rest && self.checks.has(Invariant::I13) {
+            return Err(oops::restless());
         }
         self.offline_all();
         self.look(|_| true)?;

@@ -9,6 +9,8 @@ mod oops;
 mod record;
 pub mod runner;
 
+#[cfg(test)]
+mod tests;
 mod witness;
 
 use crate::violation::Violation;

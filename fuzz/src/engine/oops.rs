@@ -109,6 +109,12 @@ pub(super) fn unmet(wanted: Outcome, observed: Option<Outcome>) -> Box<Broken> {
     Broken::new(Invariant::Assert, "outcome", Thing::Step, format!("{wanted:?}"), found, because)
 }
 
+/// Draining, work and grace periods never come to an end.
+pub(super) fn restless() -> Box<Broken> {
+    let because = String::from("each round of drains, work and grace periods made new work");
+    Broken::new(Invariant::I13, "restless", Thing::Step, "a machine at rest", "still busy", because)
+}
+
 impl Lockstep {
     /// A broken law with the names of the program.
     pub(super) fn violation(&self, program: &Program, step: usize, broken: Broken) -> Box<Violation> {

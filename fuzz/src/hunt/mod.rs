@@ -1,0 +1,137 @@
+//! Hunting: many random programs through one engine, and the first failure minimised.
+//!
+//! Execution number i is made from the seed and i alone, so a hunt can be repeated, and its result is the same
+//! for any number of threads. How programs are made, run and minimised is the business of others, and so is
+//! showing what was found.
+
+mod fuzz_input;
+mod search;
+#[cfg(test)]
+mod tests;
+
+pub use fuzz_input::FuzzInput;
+
+use crate::decode::{decode_into, random_bytes};
+use crate::engine::runner::{Engine, Runner};
+use crate::minimize::{Minimized, minimize};
+use crate::program::Program;
+use crate::tally::Tally;
+use crate::violation::Violation;
+use search::{Failing, Until, Worker, search};
+use std::time::{Duration, Instant};
+use stocktake_impl::{Design, Fault};
+
+/// Steps that minimising a finding may run.
+const MINIMIZE_STEPS: u64 = 20_000_000;
+
+/// What to hunt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The engine.
+    pub engine: Engine,
+    /// The design of the machine under test.
+    pub design: Design,
+    /// The faults planted into it.
+    pub faults: Vec<Fault>,
+    /// Which sequence of executions.
+    pub seed: u64,
+    /// Threads, at least 1.
+    pub jobs: usize,
+    /// When to stop although nothing was found.
+    pub limit: Limit,
+}
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// After this time.
+    Time(Duration),
+    /// After so many executions.
+    Executions(u64),
+}
+
+/// Is told how a hunt gets on.
+pub trait Progress: Sync {
+    /// So many executions are done. Never less than the last time.
+    fn executions(&self, done: u64);
+}
+
+/// Nobody wants to know.
+impl Progress for () {
+    fn executions(&self, _done: u64) {}
+}
+
+/// What a hunt did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The engine.
+    pub engine: Engine,
+    /// Counts over executions 0 to the failing one, or to the limit.
+    pub tally: Tally,
+    /// The failure.
+    pub finding: Option<Finding>,
+    /// How long it took, minimising included.
+    pub seconds: f64,
+}
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The number of the execution, the lowest that fails.
+    pub index: u64,
+    /// The program as it was run.
+    pub original: Program,
+    /// A small program that fails in the same way.
+    pub minimized: Minimized,
+}
+
+/// Run executions until one fails, or to the limit.
+pub fn hunt(config: &Config, progress: &dyn Progress) -> Report {
+    let start = Instant::now();
+    let until = match config.limit {
+        // Without a deadline if that is beyond the end of the clock.
+        Limit::Time(time) => Until { executions: None, deadline: start.checked_add(time) },
+        Limit::Executions(executions) => Until { executions: Some(executions), deadline: None },
+    };
+    let found = search(config.jobs, until, || Hunter::new(config), &|done| progress.executions(done));
+    let finding = found.failing.map(|failing| finding(config, failing));
+    Report { engine: config.engine, tally: found.tally, finding, seconds: start.elapsed().as_secs_f64() }
+}
+
+/// Make and minimise the program of a failing execution.
+fn finding(config: &Config, Failing { index, violation }: Failing) -> Finding {
+    let mut hunter = Hunter::new(config);
+    hunter.make(index);
+    let Hunter { mut runner, program: original, .. } = hunter;
+    let minimized = minimize(&original, &violation, &mut runner, MINIMIZE_STEPS);
+    Finding { index, original, minimized }
+}
+
+/// One thread's part of a hunt.
+struct Hunter<'a> {
+    config: &'a Config,
+    runner: Runner,
+    bytes: Vec<u8>,
+    program: Program,
+}
+
+impl Hunter<'_> {
+    fn new(config: &Config) -> Hunter<'_> {
+        Hunter { config, runner: Runner::new(config.engine), bytes: Vec::new(), program: Program::default() }
+    }
+
+    /// Make the program of an execution.
+    fn make(&mut self, index: u64) {
+        random_bytes(self.config.seed, index, &mut self.bytes);
+        decode_into(&self.bytes, &mut self.program);
+        self.program.header.design = self.config.design;
+        self.program.header.faults.clone_from(&self.config.faults);
+    }
+}
+
+impl Worker for Hunter<'_> {
+    fn execute(&mut self, index: u64, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        self.make(index);
+        self.runner.run(&self.program, tally)
+    }
+}

@@ -1,0 +1,82 @@
+//! Minimising: the smallest program around that fails in the same way.
+//!
+//! Greedy and deterministic. Steps are deleted first, in chunks and then one by one and in pairs; what is left is
+//! made simpler: fewer CPUs, no injected failures, groups nearer to root, rounder limits, smaller numbers. Each
+//! change is kept only if the program becomes smaller ([`size`]) and still fails with the same signature, and
+//! all of it is repeated until nothing helps any more. Deleting what creates a thing deletes its users too:
+//! every candidate goes through [`fix_up`] before it is run.
+//!
+//! How programs are run is not known here, and neither is where they come from.
+
+mod amounts;
+mod delete;
+mod operands;
+mod search;
+mod simplify;
+mod size;
+#[cfg(test)]
+mod tests;
+
+use crate::engine::runner::Runner;
+use crate::program::{Expect, Program};
+use crate::tally::Tally;
+use crate::violation::Violation;
+use search::Search;
+
+#[cfg(doc)]
+use crate::trace::fix_up;
+
+/// What is left of a failing program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minimized {
+    /// The program: fixed up, and expecting its violation. At most as large as the original.
+    pub program: Program,
+    /// Its violation, with provenance where the engine knows it.
+    pub violation: Violation,
+    /// Steps that were run to find it.
+    pub steps_spent: u64,
+    /// Whether the budget ended the search; more budget might give a smaller program.
+    pub exhausted: bool,
+}
+
+/// Minimise a program that fails with `violation`, running at most about `budget_steps` steps.
+///
+/// The result has the same signature. A program that does not fail like that when it is run again is returned as
+/// it is, with the given violation.
+pub fn minimize(program: &Program, violation: &Violation, runner: &mut Runner, budget_steps: u64) -> Minimized {
+    let mut tally = Tally::default();
+    let mut minimized = minimize_with(program, violation, budget_steps, |candidate| {
+        runner.run(candidate, &mut tally).err().map(|violation| *violation)
+    });
+    let recorded = runner.record(&minimized.program).violation;
+    if let Some(recorded) = recorded.filter(|recorded| recorded.signature() == violation.signature()) {
+        minimized.violation = recorded;
+    }
+    minimized
+}
+
+/// Minimise with any way to run a program, which returns its violation.
+fn minimize_with(
+    program: &Program,
+    violation: &Violation,
+    budget_steps: u64,
+    run: impl FnMut(&Program) -> Option<Violation>,
+) -> Minimized {
+    let mut minimized = match Search::start(program, violation, budget_steps, run) {
+        Some(mut search) => {
+            search.to_fixpoint();
+            search.finish()
+        }
+        None => Minimized {
+            program: program.clone(),
+            violation: violation.clone(),
+            steps_spent: program.steps.len() as u64,
+            exhausted: false,
+        },
+    };
+    minimized.program.header.expect = Expect::Violation {
+        invariant: violation.invariant.name().to_owned(),
+        signature: Some(violation.signature()),
+    };
+    minimized
+}

@@ -1,0 +1,90 @@
+//! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
+
+use crate::program::{Action, Assertion, Step};
+use stocktake_model::{CpuId, GroupId, ObjcgId, Op, Outcome, Ran};
+
+/// The group that a step is about; for `mkdir` the parent.
+pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
+    match action {
+        Action::Op(step) => match &mut step.op {
+            Op::Mkdir { parent: group, .. }
+            | Op::Rmdir { group }
+            | Op::SetMax { group, .. }
+            | Op::SetSwapMax { group, .. }
+            | Op::Charge { group, .. }
+            | Op::ObjcgFrom { group, .. }
+            | Op::SwapIn { faulter: group, .. }
+            | Op::DrainAll { group } => Some(group),
+            _ => None,
+        },
+        Action::Assert(_, assertion) => match assertion {
+            Assertion::Usage(group, _)
+            | Assertion::Swap(group, _)
+            | Assertion::Failcnt(group, _)
+            | Assertion::Watermark(group, _)
+            | Assertion::State(group, _)
+            | Assertion::Ids(group, _)
+            | Assertion::Stock(group, _)
+            | Assertion::Owner(_, group) => Some(group),
+            Assertion::Bytes(..) | Assertion::Leftover(..) => None,
+        },
+    }
+}
+
+/// The reference to an obj_cgroup that a step uses.
+fn objcg(action: &mut Action) -> Option<&mut ObjcgId> {
+    match action {
+        Action::Op(step) => match &mut step.op {
+            Op::ObjcgGet { held, .. } | Op::ObjcgPut { held } => Some(held),
+            Op::ObjCharge { objcg, .. } => Some(objcg),
+            _ => None,
+        },
+        Action::Assert(_, assertion) => match assertion {
+            Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) | Assertion::Owner(objcg, _) => Some(objcg),
+            _ => None,
+        },
+    }
+}
+
+/// Let a step use group `new` wherever it uses `old`.
+pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
+    if let Some(group) = group(&mut step.action)
+        && *group == old
+    {
+        *group = new;
+    }
+    if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) = &mut step.outcome
+        && *group == old
+    {
+        *group = new;
+    }
+}
+
+/// Let a step use reference `new` wherever it uses `old`.
+pub(super) fn exchange_objcg(step: &mut Step, old: ObjcgId, new: ObjcgId) {
+    if let Some(objcg) = objcg(&mut step.action)
+        && *objcg == old
+    {
+        *objcg = new;
+    }
+}
+
+/// The CPU that a step takes down, brings up or isolates.
+pub(super) fn target(action: &mut Action) -> Option<&mut CpuId> {
+    let Action::Op(step) = action else { return None };
+    match &mut step.op {
+        Op::CpuDown { target }
+        | Op::CpuUp { target }
+        | Op::CpuIsolate { target }
+        | Op::CpuUnisolate { target } => Some(target),
+        _ => None,
+    }
+}
+
+/// The CPU that runs a step.
+pub(super) fn cpu(action: &mut Action) -> &mut CpuId {
+    match action {
+        Action::Op(step) => &mut step.cpu,
+        Action::Assert(cpu, _) => cpu,
+    }
+}

@@ -1,0 +1,86 @@
+//! What "smaller" means.
+
+use super::amounts::amounts;
+use crate::program::{Action, Header, Program};
+use stocktake_model::{GroupId, Mode, Op};
+
+/// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
+/// comes to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Size {
+    pub(super) steps: usize,
+    is_parallel: bool,
+    /// Injected failures, forced charges and insisted outcomes.
+    extras: usize,
+    cpus: u8,
+    mode: u8,
+    /// `ids` and `slots`: 0 for the default, otherwise one more than the value.
+    ids: u32,
+    slots: u32,
+    /// Depths of the groups that steps mention, summed up.
+    depths: u64,
+    /// Numbers of the CPUs that steps mention, summed up.
+    places: u64,
+    /// Pages, bytes and limits, summed up. No limit counts nothing.
+    amounts: u64,
+}
+
+impl Size {
+    /// The size of a program that is fixed up.
+    pub(super) fn of(program: &Program) -> Size {
+        let header = &program.header;
+        let usual = Header::default();
+        let mut size = Size {
+            steps: program.steps.len(),
+            is_parallel: program.parallel.is_some(),
+            extras: 0,
+            cpus: header.cpus,
+            mode: match header.mode {
+                Mode::V2 => 0,
+                Mode::V1 => 1,
+                Mode::V1Flat => 2,
+            },
+            ids: if header.ids == usual.ids { 0 } else { u32::from(header.ids) + 1 },
+            slots: if header.slots == usual.slots { 0 } else { u32::from(header.slots) + 1 },
+            depths: 0,
+            places: 0,
+            amounts: 0,
+        };
+        // By the group's number.
+        let mut depths = vec![0];
+        for step in &program.steps {
+            size.extras += usize::from(step.outcome.is_some());
+            size.places += u64::from(step.cpu().0);
+            size.amounts = amounts(&step.action)
+                .into_iter()
+                .flatten()
+                .fold(size.amounts, |sum, amount| sum.saturating_add(amount.value.map_or(0, |n| n + 1)));
+            let Action::Op(op) = step.action else { continue };
+            size.extras += usize::from(op.fail.is_some());
+            let depth = |group: GroupId| depths.get(group.index()).copied().unwrap_or(0);
+            match op.op {
+                Op::Mkdir { parent, .. } => {
+                    let own = depth(parent) + 1;
+                    size.depths += own;
+                    depths.push(own);
+                }
+                Op::Charge { group, force, .. } => {
+                    size.depths += depth(group);
+                    size.extras += usize::from(force);
+                }
+                Op::Rmdir { group }
+                | Op::SetMax { group, .. }
+                | Op::SetSwapMax { group, .. }
+                | Op::ObjcgFrom { group, .. }
+                | Op::SwapIn { faulter: group, .. }
+                | Op::DrainAll { group } => size.depths += depth(group),
+                Op::CpuDown { target }
+                | Op::CpuUp { target }
+                | Op::CpuIsolate { target }
+                | Op::CpuUnisolate { target } => size.places += u64::from(target.0),
+                _ => {}
+            }
+        }
+        size
+    }
+}

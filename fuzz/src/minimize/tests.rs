@@ -1,0 +1,4 @@
+//! Tests with made-up failures, so that what is left can be known beforehand, and with real faults.
+
+mod faults;
+mod made_up;
