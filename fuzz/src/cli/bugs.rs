@@ -1,0 +1,106 @@
+//! `bugs`: planted faults are hunted with several seeds, to measure how fast they are found.
+
+use super::Format;
+use super::args;
+use super::console::print;
+use super::exit::Exit;
+use super::problem::Problem;
+use super::progress::Bar;
+use crate::engine::runner::{Engine, Runner};
+use crate::hunt::{Config, Finding, Limit, hunt};
+use crate::report::{FaultFound, FaultHunt, json, text};
+use crate::tally::Tally;
+use std::time::Duration;
+use stocktake_impl::{Design, Fault};
+
+/// Seeds that each fault is hunted with: an odd number has a median.
+const SEEDS: u64 = 11;
+/// A fault is given up after so many seeds that do not find it.
+const MISSES: usize = 3;
+
+/// Options of `bugs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The faults to hunt [default: all]
+    #[arg(value_name = "ID", value_parser = args::fault())]
+    faults: Vec<Fault>,
+    /// How long a fault is hunted with each of its 11 seeds
+    #[arg(long, value_name = "TIME", value_parser = args::duration, default_value = "10s")]
+    time_per_fault: Duration,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// Do it.
+pub(super) fn bugs(args: &Args) -> Result<Exit, Problem> {
+    let faults = if args.faults.is_empty() { Fault::ALL.to_vec() } else { args.faults.clone() };
+    let hunts: Vec<FaultHunt> =
+        faults.iter().map(|&fault| with_any_engine(fault, args.time_per_fault)).collect();
+    let missed = hunts.iter().any(|hunt| !hunt.found());
+    Ok(Exit::Violation.when(missed).max(print(&match args.format {
+        Format::Text => text::faults(&hunts),
+        Format::Json => json::faults(&hunts),
+    })))
+}
+
+/// Hunt a fault with one engine after the other until one finds it with every seed; else the best one counts.
+fn with_any_engine(fault: Fault, time: Duration) -> FaultHunt {
+    let mut best: Option<FaultHunt> = None;
+    for &engine in Engine::ALL {
+        let tried = with_engine(fault, engine, time);
+        if tried.found() {
+            return tried;
+        }
+        if best.as_ref().is_none_or(|best| tried.hits.len() > best.hits.len()) {
+            best = Some(tried);
+        }
+    }
+    best.unwrap_or(FaultHunt { fault, engine: Engine::Lockstep, seeds: 0, hits: Vec::new() })
+}
+
+fn with_engine(fault: Fault, engine: Engine, time: Duration) -> FaultHunt {
+    let mut result = FaultHunt { fault, engine, seeds: 0, hits: Vec::new() };
+    for seed in 1..=SEEDS {
+        let config = Config {
+            engine,
+            design: Design::default(),
+            faults: vec![fault],
+            seed,
+            jobs: args::cores(),
+            limit: Limit::Time(time),
+        };
+        let title = format!("{} with seed {seed} of {SEEDS}", fault.id());
+        let report = hunt(&config, &Bar::new(&title, config.limit));
+        result.seeds += 1;
+        if let Some(finding) = &report.finding {
+            result.hits.push(hit(engine, finding, &report.tally, report.seconds));
+        } else if result.seeds - result.hits.len() == MISSES {
+            break;
+        }
+    }
+    result
+}
+
+fn hit(engine: Engine, finding: &Finding, tally: &Tally, seconds: f64) -> FaultFound {
+    let minimized = &finding.minimized;
+    let mut clean = minimized.program.clone();
+    clean.header.faults.clear();
+    FaultFound {
+        executions: finding.index + 1,
+        operations: tally.steps,
+        seconds,
+        violation: minimized.violation.clone(),
+        steps_minimized: minimized.program.steps.len(),
+        preemptions: preemptions(engine),
+        clean_trace_passes: Runner::new(engine).run(&clean, &mut Tally::default()).is_ok(),
+    }
+}
+
+/// Switches between lanes in the middle of operations that a minimised program needs.
+fn preemptions(engine: Engine) -> usize {
+    match engine {
+        // Whole operations only.
+        Engine::Lockstep => 0,
+    }
+}

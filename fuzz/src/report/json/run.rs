@@ -1,0 +1,100 @@
+//! A run: what `run --format json` prints.
+
+use super::{path, text};
+use crate::goals::GOALS;
+use crate::report::{Found, Run};
+use crate::tally::Tally;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use stocktake_model::Reason;
+
+#[derive(Serialize)]
+struct RunJson {
+    seconds: f64,
+    seed: u64,
+    jobs: usize,
+    engines: Vec<EngineJson>,
+    regressions: RegressionsJson,
+    goals: Vec<GoalJson>,
+    violations: Vec<ViolationJson>,
+}
+
+#[derive(Serialize)]
+struct EngineJson {
+    name: &'static str,
+    executions: u64,
+    steps: u64,
+    exact: u64,
+    divergences: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct RegressionsJson {
+    total: usize,
+    passed: usize,
+    failed: usize,
+    stale: usize,
+}
+
+#[derive(Serialize)]
+struct GoalJson {
+    name: &'static str,
+    hits: u64,
+}
+
+#[derive(Serialize)]
+struct ViolationJson {
+    invariant: &'static str,
+    signature: String,
+    engine: &'static str,
+    design: String,
+    fault: Option<String>,
+    step: usize,
+    steps_minimized: usize,
+    trace: Option<String>,
+}
+
+/// A whole run.
+pub fn run(run: &Run) -> String {
+    let divergences =
+        |tally: &Tally| Reason::ALL.iter().map(|&r| (r.name(), tally.divergent_for(r))).collect();
+    let engine = |name, tally: Tally| EngineJson {
+        name,
+        executions: tally.executions,
+        steps: tally.steps,
+        exact: tally.exact,
+        divergences: divergences(&tally),
+    };
+    text(&RunJson {
+        seconds: run.seconds,
+        seed: run.seed,
+        jobs: run.jobs,
+        engines: run.engines().into_iter().map(|(e, tally)| engine(e.name(), tally)).collect(),
+        regressions: RegressionsJson {
+            total: run.regressions.total,
+            passed: run.regressions.passed,
+            failed: run.regressions.failed,
+            stale: run.regressions.stale,
+        },
+        goals: GOALS
+            .iter()
+            .zip(run.total().goals)
+            .map(|(goal, hits)| GoalJson { name: goal.name, hits })
+            .collect(),
+        violations: run.found.iter().map(violation).collect(),
+    })
+}
+
+fn violation(found: &Found) -> ViolationJson {
+    let faults: Vec<&str> = found.program.header.faults.iter().map(|fault| fault.id()).collect();
+    ViolationJson {
+        invariant: found.violation.invariant.name(),
+        signature: found.violation.signature(),
+        engine: found.engine.name(),
+        design: found.program.header.design.to_string(),
+        fault: (!faults.is_empty()).then(|| faults.join(",")),
+        step: found.violation.step,
+        steps_minimized: found.program.steps.len(),
+        trace: found.path.as_deref().map(path),
+    }
+}
