@@ -54,6 +54,7 @@ pub struct ObjcgView {
     pub listed: bool,
 }
 
+#[inline]
 fn memcg_view(node: &Memcg) -> MemcgView {
     MemcgView {
         usage: node.memory.usage.peek(),
@@ -72,6 +73,7 @@ fn memcg_view(node: &Memcg) -> MemcgView {
     }
 }
 
+#[inline]
 fn objcg_view(node: &Objcg) -> Option<ObjcgView> {
     Some(ObjcgView {
         refs: node.refs.peek(),
@@ -82,7 +84,14 @@ fn objcg_view(node: &Objcg) -> Option<ObjcgView> {
 }
 
 impl Machine {
+    /// Whether a group has not been freed.
+    #[inline]
+    pub fn memcg_lives(&self, memcg: MemcgRef) -> bool {
+        self.memcgs.peek(memcg).is_some()
+    }
+
     /// A group's words; `None` once it has been freed.
+    #[inline]
     pub fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
         self.memcgs.peek(memcg).map(memcg_view)
     }
@@ -97,7 +106,14 @@ impl Machine {
         self.memcgs.live().map(|(memcg, node)| (memcg, memcg_view(node)))
     }
 
+    /// Whether an objcg has not been freed.
+    #[inline]
+    pub fn objcg_lives(&self, objcg: ObjcgRef) -> bool {
+        self.objcgs.peek(objcg).is_some()
+    }
+
     /// An objcg's words; `None` once it has been freed.
+    #[inline]
     pub fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
         self.objcgs.peek(objcg).and_then(objcg_view)
     }
@@ -150,6 +166,7 @@ impl Machine {
     }
 
     /// Whether a CPU is online.
+    #[inline]
     pub fn cpu_online(&self, id: usize) -> bool {
         self.cpus[id].online.peek() != 0
     }
@@ -183,6 +200,7 @@ impl Cpu {
     }
 
     /// What is in the byte stock.
+    #[inline]
     pub fn cached_bytes(&self) -> Option<(ObjcgRef, Bytes)> {
         self.bytes.cached()
     }

@@ -58,7 +58,8 @@ fn the_same_finding_is_kept_once() {
 #[test]
 fn another_file_is_never_touched() {
     let scratch = Scratch::new("other");
-    for (text, name) in [("one", "x.trace"), ("two", "x-2.trace"), ("six", "x-3.trace"), ("two", "x-2.trace")] {
+    for (text, name) in [("one", "x.trace"), ("two", "x-2.trace"), ("six", "x-3.trace"), ("two", "x-2.trace")]
+    {
         let path = write_new(&scratch.0, "x", text).expect("it is written");
         assert_eq!(path, scratch.0.join(name));
         assert_eq!(read(&path), text);

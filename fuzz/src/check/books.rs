@@ -64,6 +64,8 @@ pub(crate) struct Books {
     cpus: Vec<CpuBook>,
     dirty_groups: Vec<GroupId>,
     dirty_buckets: Vec<GroupId>,
+    /// A group may have been freed since the last check: the generation of one was written.
+    ends: bool,
 }
 
 impl Books {
@@ -76,6 +78,7 @@ impl Books {
         self.cpus.resize(cpus, CpuBook::default());
         self.dirty_groups.clear();
         self.dirty_buckets.clear();
+        self.ends = false;
         self.groups[0].memcg = Some(machine.root());
         enter(&mut self.by_memcg, machine.root().index(), GroupId::ROOT);
     }
@@ -170,28 +173,15 @@ impl Books {
     pub(crate) fn touch_labels(&mut self, labels: &[Label]) {
         for label in labels {
             let index = label.index as usize;
-            match label.what {
-                What::MemcgGeneration
-                | What::MemoryUsage
-                | What::SwapUsage
-                | What::CssRefs
-                | What::CssState
-                | What::Id
-                | What::IdRefs => {
-                    if let Some(&group) = self.by_memcg.get(index) {
-                        self.touch_group(group);
-                    }
+            if OF_GROUPS & bit(label.what) != 0 {
+                self.ends |= label.what == What::MemcgGeneration;
+                if let Some(&group) = self.by_memcg.get(index) {
+                    self.touch_group(group);
                 }
-                What::ObjcgGeneration
-                | What::ObjcgRefs
-                | What::ObjcgMemcg
-                | What::ObjcgLeftover
-                | What::ObjcgPlace => {
-                    if let Some(&birth) = self.by_objcg.get(index) {
-                        self.touch_bucket(birth);
-                    }
-                }
-                _ => {}
+            } else if OF_OBJCGS & bit(label.what) != 0
+                && let Some(&birth) = self.by_objcg.get(index)
+            {
+                self.touch_bucket(birth);
             }
         }
     }
@@ -200,33 +190,32 @@ impl Books {
     /// nobody will ever drain them.
     pub(crate) fn look_at_cpu(&mut self, machine: &Machine, model: &Model, cpu: &Cpu) -> Law {
         let id = cpu.id();
-        let mut now = CpuBook::default();
-        if machine.cpu_online(id) {
-            for (slot, cached) in now.pages.iter_mut().enumerate() {
-                *cached = cpu.cached_pages_in(slot).map(|(memcg, pages)| (memcg, pages.0));
-            }
-            now.bytes = cpu.cached_bytes().map(|(objcg, bytes)| (objcg, bytes.0));
-        }
-        let before = std::mem::replace(&mut self.cpus[id], now);
+        let counts = machine.cpu_online(id);
         for slot in 0..STOCK_SLOTS {
-            if before.pages[slot] != now.pages[slot] {
-                if let Some((memcg, pages)) = before.pages[slot] {
+            let now = cpu.cached_pages_in(slot).filter(|_| counts).map(|(memcg, pages)| (memcg, pages.0));
+            let before = self.cpus[id].pages[slot];
+            if before != now {
+                self.cpus[id].pages[slot] = now;
+                if let Some((memcg, pages)) = before {
                     self.book_pages(model, memcg, -(pages as i64), -1);
                 }
-                if let Some((memcg, pages)) = now.pages[slot] {
-                    if machine.memcg(memcg).is_none() {
+                if let Some((memcg, pages)) = now {
+                    if !machine.memcg_lives(memcg) {
                         return Err(stale_stock(id, "page stock", self.group_of(memcg)));
                     }
                     self.book_pages(model, memcg, pages as i64, 1);
                 }
             }
         }
-        if before.bytes != now.bytes {
-            if let Some((objcg, bytes)) = before.bytes {
+        let now = cpu.cached_bytes().filter(|_| counts).map(|(objcg, bytes)| (objcg, bytes.0));
+        let before = self.cpus[id].bytes;
+        if before != now {
+            self.cpus[id].bytes = now;
+            if let Some((objcg, bytes)) = before {
                 self.book_bytes(objcg, -(bytes as i64), -1);
             }
-            if let Some((objcg, bytes)) = now.bytes {
-                if machine.objcg(objcg).is_none() {
+            if let Some((objcg, bytes)) = now {
+                if !machine.objcg_lives(objcg) {
                     return Err(stale_stock(id, "byte stock", self.birth_of(objcg)));
                 }
                 self.book_bytes(objcg, bytes as i64, 1);
@@ -305,7 +294,11 @@ impl Books {
             self.book_bucket(world, birth);
             world.check_bucket(birth, &self.groups[birth.index()].bucket)?;
         }
-        self.book_ends(world)?;
+        if std::mem::take(&mut self.ends) {
+            self.book_ends(world)?;
+        } else {
+            self.dirty_groups.sort_unstable();
+        }
         while let Some(group) = self.dirty_groups.pop() {
             let book = &mut self.groups[group.index()];
             book.group_is_dirty = false;
@@ -322,7 +315,7 @@ impl Books {
         for index in (0..self.dirty_groups.len()).rev() {
             let group = self.dirty_groups[index];
             let book = &mut self.groups[group.index()];
-            let lives = book.memcg.is_none_or(|memcg| world.machine.memcg(memcg).is_some());
+            let lives = book.memcg.is_none_or(|memcg| world.machine.memcg_lives(memcg));
             if lives || book.freed {
                 continue;
             }
@@ -356,6 +349,29 @@ impl Books {
         Ok(())
     }
 }
+
+const fn bit(what: What) -> u64 {
+    1 << what as u8
+}
+
+/// Words of a group that a law is about.
+const OF_GROUPS: u64 = bit(What::MemcgGeneration)
+    | bit(What::MemoryUsage)
+    | bit(What::SwapUsage)
+    | bit(What::CssRefs)
+    | bit(What::CssState)
+    | bit(What::Id)
+    | bit(What::IdRefs);
+
+/// Words of an objcg that a law is about.
+const OF_OBJCGS: u64 = bit(What::ObjcgGeneration)
+    | bit(What::ObjcgRefs)
+    | bit(What::ObjcgMemcg)
+    | bit(What::ObjcgLeftover)
+    | bit(What::ObjcgPlace);
+
+/// The kinds of words whose owner is looked at again when they are written, a bit each.
+pub(crate) const FOLLOWED: u64 = OF_GROUPS | OF_OBJCGS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

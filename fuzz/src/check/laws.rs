@@ -42,27 +42,23 @@ impl World<'_> {
 
     /// I3.
     fn check_signs(&self, group: GroupId, view: &MemcgView) -> Law {
-        for (aspect, value) in [("usage", view.usage), ("swap", view.swap_usage)] {
-            if value < 0 && self.checks.has(Invariant::I3) {
-                let because = String::from("more was uncharged here than had been charged");
-                return Err(Broken::new(
-                    Invariant::I3,
-                    aspect,
-                    Thing::Group(group),
-                    "at least 0",
-                    value,
-                    because,
-                ));
-            }
+        let (aspect, value) = match (view.usage, view.swap_usage) {
+            (0.., 0..) => return Ok(()),
+            (usage @ ..0, _) => ("usage", usage),
+            (_, swap) => ("swap", swap),
+        };
+        if !self.checks.has(Invariant::I3) {
+            return Ok(());
         }
-        Ok(())
+        let because = String::from("more was uncharged here than had been charged");
+        Err(Broken::new(Invariant::I3, aspect, Thing::Group(group), "at least 0", value, because))
     }
 
     /// I16, for what can be seen of a group's life.
     fn check_life(&self, group: GroupId, view: &MemcgView) -> Law {
-        let life = self.model.life(group);
+        let (life, state) = (self.model.life(group), view.state);
         let agrees = matches!(
-            (life, view.state),
+            (life, state),
             (Some(GroupLife::Online), State::Online)
                 | (Some(GroupLife::Offlining), State::Offlining)
                 | (Some(GroupLife::Dying), State::Dying | State::Released)
@@ -71,7 +67,7 @@ impl World<'_> {
             return Ok(());
         }
         let because = String::from("the two sides saw different operations on the group");
-        let found = format!("{:?}", view.state);
+        let found = format!("{state:?}");
         Err(Broken::new(Invariant::I16, "life", Thing::Group(group), format!("{life:?}"), found, because))
     }
 
@@ -80,9 +76,10 @@ impl World<'_> {
         if group == GroupId::ROOT {
             return Ok(());
         }
-        let holders = self.holders(group, book);
-        let expected = holders.iter().map(|(_, n)| n).sum();
-        self.law(Invariant::I5, "css-refs", Thing::Group(group), (expected, view.refs), || list(&holders))
+        let expected = self.holders(group, book).iter().map(|(_, n)| n).sum();
+        self.law(Invariant::I5, "css-refs", Thing::Group(group), (expected, view.refs), || {
+            list(&self.holders(group, book))
+        })
     }
 
     /// Who holds a group.
@@ -103,9 +100,10 @@ impl World<'_> {
         if !self.usage_means_something(group) {
             return Ok(());
         }
-        let parts = self.usage_parts(group, book);
-        let expected = parts.iter().map(|(_, n)| n).sum();
-        self.law(Invariant::I1, "usage", Thing::Group(group), (expected, view.usage), || list(&parts))
+        let expected = self.usage_parts(group, book).iter().map(|(_, n)| n).sum();
+        self.law(Invariant::I1, "usage", Thing::Group(group), (expected, view.usage), || {
+            list(&self.usage_parts(group, book))
+        })
     }
 
     /// Whether the counter of a group is exact: until its objcgs are handed on.
@@ -174,16 +172,24 @@ impl World<'_> {
             ));
         };
         if view.leftover < 0 && self.checks.has(Invariant::I3) {
-            let because = String::from("nr_charged_bytes is what objects and stocks do not use of charged pages");
+            let because =
+                String::from("nr_charged_bytes is what objects and stocks do not use of charged pages");
             return Err(Broken::new(Invariant::I3, "leftover", thing, "at least 0", view.leftover, because));
         }
         self.law(Invariant::I5, "objcg-refs", thing, (expected, view.refs), || list(&holders))?;
         self.check_bytes(birth, book, view.leftover)?;
         let owner = self.model.bucket_owner(birth);
-        let pointer = self.machine.memcg(view.memcg).is_some();
+        let pointer = self.machine.memcg_lives(view.memcg);
         if !pointer && view.refs > 0 && self.checks.has(Invariant::I12) {
             let because = format!("it should point to group {}", owner.0);
-            return Err(Broken::new(Invariant::I12, "objcg-owner", thing, "a live group", "a freed group", because));
+            return Err(Broken::new(
+                Invariant::I12,
+                "objcg-owner",
+                thing,
+                "a live group",
+                "a freed group",
+                because,
+            ));
         }
         Ok(())
     }
@@ -210,6 +216,7 @@ impl World<'_> {
 
 /// `2 folios + 1 id`, leaving out what is zero.
 pub(super) fn list(parts: &[(&'static str, i64)]) -> String {
-    let present: Vec<String> = parts.iter().filter(|(_, n)| *n != 0).map(|(what, n)| format!("{n} {what}")).collect();
+    let present: Vec<String> =
+        parts.iter().filter(|(_, n)| *n != 0).map(|(what, n)| format!("{n} {what}")).collect();
     if present.is_empty() { String::from("nothing") } else { present.join(" + ") }
 }

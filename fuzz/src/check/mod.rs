@@ -10,7 +10,7 @@ mod broken;
 mod full;
 mod laws;
 
-pub(crate) use books::Books;
+pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};
 pub(crate) use laws::World;
 

@@ -9,6 +9,7 @@ use crate::program::{Expect, Header};
 use crate::report::words::from_here;
 use crate::report::{DesignReport, json, text};
 use crate::trace::{Reading, read_file};
+use crate::violation::Invariant;
 use std::path::PathBuf;
 use stocktake_impl::{Design, Kind, VARIANTS, Variant};
 
@@ -43,9 +44,7 @@ pub(super) fn designs(args: &Args) -> Result<Exit, Problem> {
 fn list(traces: &[(PathBuf, Header)]) -> Vec<DesignReport> {
     let against = |is_it: &dyn Fn(Design) -> bool| {
         let violates = |header: &Header| {
-            header.faults.is_empty()
-                && matches!(header.expect, Expect::Violation { .. })
-                && is_it(header.design)
+            header.faults.is_empty() && breaks_a_rule(&header.expect) && is_it(header.design)
         };
         traces.iter().filter(|(_, header)| violates(header)).map(|(path, _)| path.clone()).collect()
     };
@@ -68,6 +67,11 @@ fn list(traces: &[(PathBuf, Header)]) -> Vec<DesignReport> {
     [current].into_iter().chain(VARIANTS.iter().map(room)).collect()
 }
 
+/// Whether a trace expects a rule to be broken. What it merely insists on says nothing about its design.
+fn breaks_a_rule(expect: &Expect) -> bool {
+    matches!(expect, Expect::Violation { invariant, .. } if invariant != Invariant::Assert.name())
+}
+
 /// Whether a design stands for a variant: the default one for the variants that it consists of, every other for
 /// those in which it differs.
 fn uses(design: Design, variant: &Variant) -> bool {
@@ -86,6 +90,7 @@ mod tests {
     fn a_design_is_flawed_if_a_trace_without_faults_violates_something_on_it() {
         let flawed = VARIANTS.iter().find(|variant| !variant.is_default()).unwrap();
         let expect = Expect::Violation { invariant: "I14".to_owned(), signature: None };
+        let insists = Expect::Violation { invariant: "assert".to_owned(), signature: None };
         let on = |design, expect: &Expect| Header { design, expect: expect.clone(), ..Header::default() };
         let with_fault =
             Header { faults: vec![stocktake_impl::Fault::ALL[0]], ..on(Design::default(), &expect) };
@@ -93,6 +98,7 @@ mod tests {
             ("flaw.trace".into(), on(flawed.design(), &expect)),
             ("fine.trace".into(), on(Design::default(), &Expect::Ok)),
             ("fault.trace".into(), with_fault),
+            ("insists.trace".into(), on(Design::default(), &insists)),
         ];
         for design in list(&traces) {
             let is_flawed = design.name == design_name(flawed.room, flawed.name);

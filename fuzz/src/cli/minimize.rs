@@ -7,7 +7,7 @@ use crate::engine::runner::Runner;
 use crate::minimize::{Minimized, minimize as make_small};
 use crate::replay::engine_for;
 use crate::report::words::{counted, shown};
-use crate::report::{Found, replay_command, text};
+use crate::report::{replay_command, text};
 use crate::tally::Tally;
 use crate::trace::{Reading, read_file};
 use std::fmt::Write as _;
@@ -47,20 +47,11 @@ pub(super) fn minimize(args: &Args) -> Result<Exit, Problem> {
     };
     let Minimized { program: small, violation, steps_spent, exhausted } =
         make_small(&program, &violation, &mut runner, BUDGET);
-    let found = Found {
-        engine,
-        execution: 0,
-        original_steps: program.steps.len(),
-        recording: runner.record(&small),
-        program: small,
-        violation,
-        path: args.out.clone(),
-    };
-    let trace = text::artifact(&found);
+    let trace = text::artifact(engine, &small, &violation);
     let mut story = format!(
         "{} minimised to {}, by running {}\n",
-        counted(found.original_steps as u64, "step"),
-        found.program.steps.len(),
+        counted(program.steps.len() as u64, "step"),
+        small.steps.len(),
         counted(steps_spent, "step")
     );
     if exhausted {
@@ -69,7 +60,7 @@ pub(super) fn minimize(args: &Args) -> Result<Exit, Problem> {
     match &args.out {
         Some(out) => {
             write_exactly(out, &trace)?;
-            let report = text::failure(&found.program, &found.recording, &replay_command(out));
+            let report = text::failure(&small, &runner.record(&small), &replay_command(out));
             let _ = write!(story, "written to {}\n\n{report}", shown(out));
             Ok(print(&story))
         }

@@ -100,3 +100,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_everything_is_as_usual() {
+        let Some(Command::Run(usual)) = Cli::parse_from(["stocktake", "run"]).command else {
+            panic!("`run` is another command")
+        };
+        assert!(Cli::parse_from(["stocktake"]).command.is_none());
+        assert_eq!(format!("{usual:?}"), format!("{:?}", run::Args::default()));
+    }
+}

@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Problem> {
         seed: args.seed.unwrap_or(USUAL_SEED),
         jobs,
         faults: args.fault.into_iter().collect(),
-        regressions: corpus::replay_regressions()?,
+        regressions: on_threads(jobs, corpus::replay_regressions)?,
         hunts: Vec::new(),
         found: Vec::new(),
     };
@@ -122,8 +122,20 @@ pub(super) fn run(args: &Args) -> Result<Exit, Problem> {
     exit = exit.max(corpus::judge(&run.regressions));
     Ok(exit.max(print(&match args.format {
         Format::Text => text::run(&run),
-        Format::Json => json::run(&run),
+        Format::Json => {
+            // The JSON counts regressions; which ones need a look is for people.
+            complain(&text::troubles(&run.regressions));
+            json::run(&run)
+        }
     })))
+}
+
+/// Do something on so many threads, or on as many as there are if no more are to be had.
+fn on_threads<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(jobs).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
 }
 
 /// Write a finding down.
@@ -139,7 +151,7 @@ fn keep(config: &Config, finding: &Finding, out: &Path) -> Found {
         path: None,
     };
     let stem = format!("{}-{}", config.engine.name(), found.violation.signature());
-    match write_new(out, &stem, &text::artifact(&found)) {
+    match write_new(out, &stem, &text::artifact(found.engine, &found.program, &found.violation)) {
         Ok(path) => found.path = Some(path),
         Err(error) => complain(&format!("error: the finding is not kept: {error}\n")),
     }

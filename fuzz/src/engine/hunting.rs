@@ -1,7 +1,8 @@
 //! The environment of a hunt: plants faults, injects failures, and notes what the machine touches.
 
-use stocktake_impl::{Access, Env, Failing, Fault, Faults, Label, Loop, Mark, Oops};
+use crate::check;
 use std::cell::{Cell, RefCell};
+use stocktake_impl::{Access, Env, Failing, Fault, Faults, Label, Loop, Mark, Oops};
 
 /// Tries that one operation may make in its loops before it counts as stuck (rule I13). Sequentially no loop
 /// needs a second try, so the bound only has to be generous.
@@ -22,6 +23,8 @@ pub(crate) struct Hunting {
     faults: Faults,
     failing: Cell<Option<Failing>>,
     tries: Cell<u32>,
+    /// Kinds of words whose changes are noted, a bit each.
+    noted: u64,
     dirty: RefCell<Vec<Label>>,
     oopses: RefCell<Vec<Oops>>,
     marks: [Cell<u32>; Mark::COUNT],
@@ -35,6 +38,7 @@ impl Hunting {
             faults: Faults::NONE,
             failing: Cell::new(None),
             tries: Cell::new(0),
+            noted: check::FOLLOWED,
             dirty: RefCell::new(Vec::new()),
             oopses: RefCell::new(Vec::new()),
             marks: std::array::from_fn(|_| Cell::new(0)),
@@ -50,6 +54,7 @@ impl Hunting {
         self.tries.set(0);
         self.dirty.get_mut().clear();
         self.oopses.get_mut().clear();
+        self.noted = if history { u64::MAX } else { check::FOLLOWED };
         self.writes = history.then(RefCell::default);
     }
 
@@ -60,10 +65,10 @@ impl Hunting {
         self.tries.set(0);
     }
 
-    /// The words written since the last call, some perhaps more than once.
+    /// The words written since the last call, at least those that a law follows; some perhaps more than once.
     pub(crate) fn take_dirty(&self, into: &mut Vec<Label>) {
         into.clear();
-        into.append(&mut self.dirty.borrow_mut());
+        std::mem::swap(into, &mut self.dirty.borrow_mut());
     }
 
     /// The first defect that the machine noticed itself.
@@ -82,23 +87,35 @@ impl Hunting {
     pub(crate) fn history(&self) -> Vec<Write> {
         self.writes.as_ref().map_or_else(Vec::new, |writes| writes.borrow().clone())
     }
+
+    fn changed(&self, label: Label, old: i64, new: i64) {
+        if self.writes.is_some() {
+            self.remember(Write { step: self.step.get(), label, old, new });
+        }
+        let mut dirty = self.dirty.borrow_mut();
+        if dirty.last() != Some(&label) {
+            dirty.push(label);
+        }
+    }
+
+    #[cold]
+    fn remember(&self, write: Write) {
+        if let Some(writes) = &self.writes {
+            writes.borrow_mut().push(write);
+        }
+    }
 }
 
 impl Env for Hunting {
     const FAULTS: bool = true;
     const WATCHED: bool = true;
 
-    #[inline]
+    // Where it is called the kind of access is known: loads and locks leave nothing of this behind.
+    #[inline(always)]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
-        if old == new || !matches!(access, Access::Store | Access::Update) {
-            return;
-        }
-        let mut dirty = self.dirty.borrow_mut();
-        if dirty.last() != Some(&label) {
-            dirty.push(label);
-        }
-        if let Some(writes) = &self.writes {
-            writes.borrow_mut().push(Write { step: self.step.get(), label, old, new });
+        let writes = matches!(access, Access::Store | Access::Update);
+        if writes && old != new && self.noted & (1 << label.what as u8) != 0 {
+            self.changed(label, old, new);
         }
     }
 

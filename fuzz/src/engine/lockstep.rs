@@ -80,16 +80,26 @@ impl Lockstep {
         &mut self,
         program: &Program,
         tally: &mut Tally,
-        mut recorder: Option<&mut Recorder>,
+        recorder: Option<&mut Recorder>,
     ) -> Result<(), Box<Violation>> {
         self.reset(program, recorder.is_some());
         tally.executions += 1;
+        let result = self.run_steps(program, tally, recorder);
+        self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
+        result
+    }
+
+    fn run_steps(
+        &mut self,
+        program: &Program,
+        tally: &mut Tally,
+        mut recorder: Option<&mut Recorder>,
+    ) -> Result<(), Box<Violation>> {
         for (index, step) in program.steps.iter().enumerate() {
             self.step(index, step, tally, recorder.as_deref_mut())
                 .map_err(|broken| self.violation(program, index, *broken))?;
         }
-        self.finish(program.steps.len(), tally)
-            .map_err(|broken| self.violation(program, program.steps.len(), *broken))
+        self.finish(program.steps.len()).map_err(|broken| self.violation(program, program.steps.len(), *broken))
     }
 
     /// The machine and the model as a program's header wants them.
@@ -197,7 +207,6 @@ impl Lockstep {
             }
             Grade::Violation => {}
         }
-        self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
         self.count_seen(tally, action, observed);
     }
 
@@ -465,10 +474,9 @@ impl Lockstep {
     }
 
     /// Bring everything to rest and check all of it.
-    fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+    fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
         let at_rest = quiesce(&self.machine, &self.env, &mut self.cpus);
-        self.env.take_marks(&mut tally.goals, &goals::BY_MARK);
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
         }

@@ -10,6 +10,7 @@ use crate::tally::Tally;
 use crate::trace;
 use crate::violation::Violation;
 use std::path::{Path, PathBuf};
+use stocktake_impl::{Design, Fault};
 
 /// Steps that minimising may run: some seconds, for libFuzzer waits.
 const MINIMIZE_STEPS: u64 = 2_000_000;
@@ -17,6 +18,8 @@ const MINIMIZE_STEPS: u64 = 2_000_000;
 /// Runs inputs of libFuzzer, and keeps the memory from one to the next.
 pub struct FuzzInput {
     runner: Runner,
+    design: Design,
+    faults: Vec<Fault>,
     program: Program,
     tally: Tally,
     artifacts: PathBuf,
@@ -32,14 +35,21 @@ pub struct Failure {
 }
 
 impl FuzzInput {
-    /// For one engine; the default design, no faults. Traces of findings go to [`artifact::default_dir`].
+    /// For one engine and the default design. Traces of findings go to [`artifact::default_dir`].
     pub fn new(engine: Engine) -> FuzzInput {
-        FuzzInput::writing_to(engine, artifact::default_dir())
+        FuzzInput::on(engine, Design::default(), Vec::new(), artifact::default_dir())
     }
 
-    /// As [`FuzzInput::new`], with another folder for the traces of findings.
-    pub fn writing_to(engine: Engine, artifacts: PathBuf) -> FuzzInput {
-        FuzzInput { runner: Runner::new(engine), program: Program::default(), tally: Tally::default(), artifacts }
+    /// For one engine, any design and planted faults. Traces of findings go to `artifacts`.
+    pub fn on(engine: Engine, design: Design, faults: Vec<Fault>, artifacts: PathBuf) -> FuzzInput {
+        FuzzInput {
+            runner: Runner::new(engine),
+            design,
+            faults,
+            program: Program::default(),
+            tally: Tally::default(),
+            artifacts,
+        }
     }
 
     /// Run an input.
@@ -48,6 +58,8 @@ impl FuzzInput {
     /// What it broke: minimised, written as a trace and reported.
     pub fn run(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         decode_into(bytes, &mut self.program);
+        self.program.header.design = self.design;
+        self.program.header.faults.clone_from(&self.faults);
         match self.runner.run(&self.program, &mut self.tally) {
             Ok(()) => Ok(()),
             Err(violation) => Err(self.failure(&violation)),
@@ -72,5 +84,70 @@ impl FuzzInput {
         };
         let steps = minimized.program.steps.len();
         Failure { report, summary: format!("{signature} in {steps} steps, trace: {place}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FuzzInput;
+    use crate::decode::encode;
+    use crate::engine::runner::Engine;
+    use crate::trace::{self, Reading};
+    use std::fs;
+    use std::path::PathBuf;
+    use stocktake_impl::{Design, Fault};
+
+    fn bytes(lines: &[&str]) -> Vec<u8> {
+        let text = format!("stocktake-trace 1\n{}\n", lines.join("\n"));
+        let program = trace::read(text.as_bytes(), Reading::Strict).expect("the trace can be read");
+        encode(&program).expect("it can be encoded")
+    }
+
+    fn on(faults: Vec<Fault>, artifacts: PathBuf) -> FuzzInput {
+        FuzzInput::on(Engine::Lockstep, Design::default(), faults, artifacts)
+    }
+
+    const HARMLESS: [&str; 3] = ["@0 mkdir A max=3", "@1 p1 = charge A 3", "@0 rmdir A"];
+    const HITS_O2: [&str; 4] = ["@0 drain", "@0 mkdir A", "@1 o1 = objcg A", "@1 c1 = obj.charge o1 50"];
+
+    #[test]
+    fn inputs_that_break_nothing_pass() {
+        let mut input = on(Vec::new(), PathBuf::from("nowhere"));
+        for bytes in [Vec::new(), vec![0xff; 700], bytes(&HARMLESS), bytes(&HITS_O2)] {
+            assert_eq!(input.run(&bytes), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_breaks_something_is_minimised_written_and_reported() {
+        let dir = std::env::temp_dir().join(format!("stocktake-input-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        let mut input = on(vec![Fault::O2], dir.clone());
+        let failure = input.run(&bytes(&HITS_O2)).expect_err("the fault is hit");
+        let path = dir.join("lockstep-I5-objcg-refs-obj.charge.trace");
+        let written = trace::read_file(&path, Reading::Strict).expect("the trace was written");
+        assert_eq!(written.steps.len(), 3);
+        assert_eq!(written.header.faults, [Fault::O2]);
+        let summary = format!("I5-objcg-refs-obj.charge in 3 steps, trace: {}", path.display());
+        assert_eq!(failure.summary, summary);
+        assert!(failure.report.contains(&format!("replay {}", path.display())), "{}", failure.report);
+        assert_eq!(input.run(&bytes(&HARMLESS)), Ok(()), "what follows is not affected");
+        fs::remove_dir_all(&dir).expect("it is the test's own");
+    }
+
+    #[test]
+    fn a_finding_that_cannot_be_written_is_reported_all_the_same() {
+        let file = std::env::temp_dir().join(format!("stocktake-input-file-{}", std::process::id()));
+        fs::write(&file, "precious").expect("it can be written");
+        let mut input = on(vec![Fault::O2], file.clone());
+        let failure = input.run(&bytes(&HITS_O2)).expect_err("the fault is hit");
+        assert!(failure.summary.ends_with("trace: not saved"), "{}", failure.summary);
+        assert!(
+            failure.report.contains("The trace was not saved: cannot create the folder"),
+            "{}",
+            failure.report
+        );
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some("precious"));
+        fs::remove_file(&file).expect("it is the test's own");
     }
 }

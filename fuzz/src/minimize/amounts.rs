@@ -16,6 +16,9 @@ pub(super) struct Amount {
 /// The most amounts that a step has.
 pub(super) const MOST: usize = 2;
 
+/// Amounts at which something changes.
+pub(super) const EDGES: [u64; 11] = [2, 3, 63, 64, 65, 92, 128, 4004, 4095, 4096, 4097];
+
 /// The amounts of a step.
 pub(super) fn amounts(action: &Action) -> [Option<Amount>; MOST] {
     let limit = |limit: Limit| Some(Amount { value: limit.0.map(|pages| pages.0), least: 0 });

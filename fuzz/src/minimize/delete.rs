@@ -72,7 +72,9 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         let mut index = self.len();
         while index > 0 {
             index -= 1;
-            let Some(&Action::Op(step)) = self.best.steps.get(index).map(|step| &step.action) else { continue };
+            let Some(&Action::Op(step)) = self.best.steps.get(index).map(|step| &step.action) else {
+                continue;
+            };
             let Op::Mkdir { new, parent, .. } = step.op else { continue };
             let others = (0..new.0).map(GroupId).filter(|&other| other != parent);
             for other in std::iter::once(parent).chain(others) {
@@ -94,7 +96,9 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         let mut index = self.len();
         while index > 0 {
             index -= 1;
-            let Some(&Action::Op(step)) = self.best.steps.get(index).map(|step| &step.action) else { continue };
+            let Some(&Action::Op(step)) = self.best.steps.get(index).map(|step| &step.action) else {
+                continue;
+            };
             let (Op::ObjcgFrom { new, .. } | Op::ObjcgGet { new, .. }) = step.op else { continue };
             for other in (0..new.0).map(ObjcgId) {
                 let merged = self.attempt_with(|program| {

@@ -10,6 +10,7 @@
 
 mod amounts;
 mod delete;
+mod detour;
 mod operands;
 mod search;
 mod simplify;
@@ -43,7 +44,12 @@ pub struct Minimized {
 ///
 /// The result has the same signature. A program that does not fail like that when it is run again is returned as
 /// it is, with the given violation.
-pub fn minimize(program: &Program, violation: &Violation, runner: &mut Runner, budget_steps: u64) -> Minimized {
+pub fn minimize(
+    program: &Program,
+    violation: &Violation,
+    runner: &mut Runner,
+    budget_steps: u64,
+) -> Minimized {
     let mut tally = Tally::default();
     let mut minimized = minimize_with(program, violation, budget_steps, |candidate| {
         runner.run(candidate, &mut tally).err().map(|violation| *violation)

@@ -32,7 +32,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
 }
 
 /// The reference to an obj_cgroup that a step uses.
-fn objcg(action: &mut Action) -> Option<&mut ObjcgId> {
+pub(super) fn objcg(action: &mut Action) -> Option<&mut ObjcgId> {
     match action {
         Action::Op(step) => match &mut step.op {
             Op::ObjcgGet { held, .. } | Op::ObjcgPut { held } => Some(held),
@@ -40,7 +40,9 @@ fn objcg(action: &mut Action) -> Option<&mut ObjcgId> {
             _ => None,
         },
         Action::Assert(_, assertion) => match assertion {
-            Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) | Assertion::Owner(objcg, _) => Some(objcg),
+            Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) | Assertion::Owner(objcg, _) => {
+                Some(objcg)
+            }
             _ => None,
         },
     }
@@ -53,7 +55,8 @@ pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
     {
         *group = new;
     }
-    if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) = &mut step.outcome
+    if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) =
+        &mut step.outcome
         && *group == old
     {
         *group = new;

@@ -21,7 +21,12 @@ pub(super) struct Search<R> {
 
 impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     /// Begin with a program that fails with `violation`; `None` if it does not when it is fixed up.
-    pub(super) fn start(program: &Program, violation: &Violation, budget: u64, mut run: R) -> Option<Search<R>> {
+    pub(super) fn start(
+        program: &Program,
+        violation: &Violation,
+        budget: u64,
+        mut run: R,
+    ) -> Option<Search<R>> {
         let signature = violation.signature();
         let mut best = program.clone();
         fix_up(&mut best);
@@ -37,6 +42,9 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
             let before = self.size;
             self.delete();
             self.simplify();
+            if self.size == before {
+                self.detour();
+            }
             if self.size == before || self.exhausted {
                 return;
             }

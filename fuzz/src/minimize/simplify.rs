@@ -1,6 +1,6 @@
 //! Making simpler what cannot be deleted.
 
-use super::amounts::{MOST, amounts, set_amount};
+use super::amounts::{EDGES, MOST, amounts, set_amount};
 use super::operands::{cpu, group, target};
 use super::search::Search;
 use crate::program::{Action, Header, Program, Step};
@@ -9,8 +9,6 @@ use stocktake_model::{CpuId, GroupId, Mode, Op};
 
 /// Pairs of numbers are lowered together only in programs of at most so many steps.
 const PAIRS_UP_TO: usize = 24;
-/// Numbers at which something changes; tried before bisection, which sees only one edge.
-const EDGES: [u64; 11] = [2, 3, 63, 64, 65, 92, 128, 4004, 4095, 4096, 4097];
 
 impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     /// All ways of making a program simpler.
@@ -107,7 +105,8 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     fn simplify_places(&mut self, index: usize) {
         let Some(now) = self.best.steps.get(index).map(Step::cpu) else { return };
         (0..now.0).any(|lower| self.attempt_step(index, |step| set(cpu(&mut step.action), CpuId(lower))));
-        let Some(now) = self.best.steps.get_mut(index).and_then(|step| target(&mut step.action).copied()) else {
+        let Some(now) = self.best.steps.get_mut(index).and_then(|step| target(&mut step.action).copied())
+        else {
             return;
         };
         (0..now.0).any(|lower| {
@@ -119,10 +118,12 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     /// The group of the step nearer to root.
     fn move_up(&mut self, index: usize) {
         let parents = parents(&self.best);
-        let Some(now) = self.best.steps.get_mut(index).and_then(|step| group(&mut step.action).copied()) else {
+        let Some(now) = self.best.steps.get_mut(index).and_then(|step| group(&mut step.action).copied())
+        else {
             return;
         };
-        let up = std::iter::successors(Some(now), |group| parents.get(group.index()).copied().flatten()).skip(1);
+        let up =
+            std::iter::successors(Some(now), |group| parents.get(group.index()).copied().flatten()).skip(1);
         // Root first.
         let mut up: Vec<GroupId> = up.collect();
         up.reverse();
@@ -177,8 +178,11 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
             return;
         }
         if other.is_none() {
+            // Bisection sees only one edge.
             let Some(value) = self.value(one) else { return };
-            let edges = EDGES.iter().filter(|&&edge| value.checked_sub(edge).is_some_and(|less| 0 < less && less < room));
+            let edges = EDGES
+                .iter()
+                .filter(|&&edge| value.checked_sub(edge).is_some_and(|less| 0 < less && less < room));
             for &edge in edges {
                 if self.attempt_with(by(value - edge)) {
                     room -= value - edge;

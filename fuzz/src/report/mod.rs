@@ -200,3 +200,57 @@ impl Grades {
         grades
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::Invariant;
+
+    fn hit(executions: u64, steps_minimized: usize, clean_trace_passes: bool) -> FaultFound {
+        FaultFound {
+            executions,
+            operations: executions * 10,
+            seconds: executions as f64 / 100.0,
+            violation: Violation {
+                invariant: Invariant::I1,
+                aspect: "usage",
+                step: 0,
+                shape: "charge",
+                object: "A".to_owned(),
+                expected: "1".to_owned(),
+                found: "2".to_owned(),
+                because: String::new(),
+                provenance: Vec::new(),
+            },
+            steps_minimized,
+            preemptions: 0,
+            clean_trace_passes,
+        }
+    }
+
+    fn hunted(seeds: usize, hits: Vec<FaultFound>) -> FaultHunt {
+        FaultHunt { fault: Fault::ALL[0], engine: Engine::Lockstep, seeds, hits }
+    }
+
+    #[test]
+    fn medians_count_seeds_that_found_nothing_as_the_longest() {
+        let all = hunted(3, vec![hit(30, 9, true), hit(10, 4, true), hit(20, 5, true)]);
+        assert_eq!((all.median(|hit| hit.executions), all.worst(|hit| hit.executions)), (Some(20), Some(30)));
+        assert_eq!(all.shortest().map(|hit| hit.steps_minimized), Some(4));
+        assert!(all.found());
+        let two_of_three = hunted(3, vec![hit(30, 9, true), hit(10, 4, true)]);
+        assert_eq!(two_of_three.median(|hit| hit.executions), Some(30));
+        assert_eq!(two_of_three.worst(|hit| hit.seconds), None);
+        assert!(!two_of_three.found());
+        let one_of_three = hunted(3, vec![hit(10, 4, true)]);
+        assert_eq!(one_of_three.median(|hit| hit.executions), None);
+        assert!(!hunted(0, Vec::new()).found());
+    }
+
+    #[test]
+    fn a_fault_whose_trace_fails_without_it_is_not_found() {
+        let hunt = hunted(2, vec![hit(1, 1, true), hit(1, 1, false)]);
+        assert!(!hunt.clean_trace_passes() && !hunt.found());
+        assert!(!hunted(2, Vec::new()).clean_trace_passes());
+    }
+}

@@ -10,7 +10,7 @@ pub use corpus::{Statistics, statistics};
 pub(crate) use failure::steps_run;
 pub use failure::{failure, story};
 pub use lists::{designs, faults};
-pub use replays::{checked, replay, verdict_line, verdicts};
+pub use replays::{checked, replay, troubles, verdict_line, verdicts};
 pub use run::{artifact, run};
 
 /// Columns of a report.

@@ -29,6 +29,7 @@ pub enum State {
 }
 
 impl State {
+    #[inline]
     pub(crate) fn from_word(word: i64) -> State {
         match word {
             1 => State::Online,
@@ -72,11 +73,13 @@ impl Css {
     }
 
     /// The parent in the tree. Never changes while the group lives.
+    #[inline]
     pub(crate) fn parent<E: Env>(&self, _e: &E) -> Option<Handle<Memcg>> {
         Handle::from_word(self.parent.peek())
     }
 
     /// The group whose counters count what this one's count. Never changes while the group lives.
+    #[inline]
     pub(crate) fn counter_parent(&self) -> Option<Handle<Memcg>> {
         Handle::from_word(self.counter_parent.peek())
     }

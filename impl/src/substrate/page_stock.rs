@@ -120,8 +120,8 @@ impl Machine {
 
     /// Give a slot's pages back to the counters, and its reference to the group.
     fn drain_slot<E: Env>(&self, e: &E, cpu: &mut Cpu, index: usize) {
+        let Some(memcg) = cpu.pages.slots[index].memcg else { return };
         let slot = std::mem::take(&mut cpu.pages.slots[index]);
-        let Some(memcg) = slot.memcg else { return };
         if slot.pages != 0 {
             self.counter_uncharge(e, memcg, Which::Memory, Pages(slot.pages));
         }

@@ -3,7 +3,7 @@
 //! A folio is charged in a single step and is bound to its group until it is freed. Swapping it out frees its
 //! pages and charges as many swap slots (cgroup v2: memory and swap are independent counters). A slot records the
 //! *id* of the group that pays for it: the first, from the folio's own group upwards, whose id is still alive
-//! (kernel-facts 1.7). Each recorded slot keeps that id alive, and the id keeps one css reference.
+//! (`model/KERNEL-FACTS.md` 1.7). Each recorded slot keeps that id alive, and the id keeps one css reference.
 
 mod ids;
 mod slots;

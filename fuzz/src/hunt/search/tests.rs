@@ -62,8 +62,13 @@ fn every_execution_up_to_the_limit_is_counted_once() {
 
 #[test]
 fn the_lowest_failing_execution_ends_the_search_for_any_number_of_threads() {
-    let cases: [&[u64]; 5] =
-        [&[0], &[CHUNK - 1, CHUNK], &[5 * CHUNK + 3, 9 * CHUNK, 5 * CHUNK + 200], &[3 * CHUNK], &[19 * CHUNK + 99]];
+    let cases: [&[u64]; 5] = [
+        &[0],
+        &[CHUNK - 1, CHUNK],
+        &[5 * CHUNK + 3, 9 * CHUNK, 5 * CHUNK + 200],
+        &[3 * CHUNK],
+        &[19 * CHUNK + 99],
+    ];
     for failing in cases {
         let lowest = failing.iter().min().copied().unwrap_or(0);
         for jobs in [1, 2, 3, 5] {

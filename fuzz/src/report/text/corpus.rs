@@ -31,7 +31,7 @@ pub fn statistics(statistics: &Statistics) -> String {
         "{}, {}; replayed: {}, {} skipped\n",
         counted(statistics.traces as u64, "trace"),
         counted(statistics.operations.values().sum(), "step"),
-        counted(statistics.tally.steps, "step"),
+        counted(statistics.tally.steps, "operation"),
         grouped(statistics.tally.skipped)
     );
     for (title, counts) in [

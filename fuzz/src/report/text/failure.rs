@@ -49,26 +49,28 @@ pub(crate) fn in_one_line(program: &Program, violation: &Violation) -> String {
         ("", _) => object.clone(),
         (quantity, _) => format!("{quantity} of {object}"),
     };
-    format!("{invariant} violated: {subject}: found {found}, expected {expected}")
+    format!("{invariant} violated: {subject}: found {found}; expected {expected}")
 }
 
-/// What an aspect of a violation counts; nothing, where the object itself is meant.
+/// What an aspect of a violation counts or names; nothing, where it is the object itself that is wrong.
 fn quantity(aspect: &str) -> &str {
     match aspect {
-        "usage" | "sum" => "pages charged at the level",
+        "usage" | "sum" | "limit" | "underflow" => "pages charged at the level",
+        "watermark" => "most pages ever charged at the level",
+        "failcnt" => "failed charges at the level",
         "swap" => "swap slots charged at the level",
         "bytes" => "bytes",
-        "leftover" => "nr_charged_bytes",
-        "css-refs" => "css references",
+        "leftover" | "release" => "nr_charged_bytes",
+        "css-refs" | "ref-underflow" => "css references",
         "objcg-refs" => "references",
-        "id-refs" => "id references",
+        "id-refs" | "ids" => "id references",
         "folios" => "folios",
-        "objcg-owner" => "the group",
-        "life" => "the stage of life",
-        "slots" => "use",
-        "record" => "the record",
-        "freed-early" | "objcg-freed-early" | "dying" | "objcg-dying" | "outcome" => "",
-        other => other,
+        "stock" => "page stock",
+        "owner" | "objcg-owner" => "owner",
+        "life" | "state" => "stage of life",
+        "slots" => "number in use",
+        "record" | "lost-record" => "record",
+        _ => "",
     }
 }
 

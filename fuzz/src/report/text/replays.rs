@@ -12,7 +12,7 @@ pub fn verdict_line(replay: &Replay) -> String {
     match &replay.verdict {
         Verdict::Passed => match &replay.recording.violation {
             Some(violation) => format!("passed  {path}: violates {} as expected\n", violation.signature()),
-            None => format!("passed  {path}: {}\n", counted(replay.recording.steps.len() as u64, "step")),
+            None => format!("passed  {path}: {}\n", counted(replay.program.steps.len() as u64, "step")),
         },
         Verdict::Failed(why) => format!("FAILED  {path}: {why}\n"),
         Verdict::Stale(why) => format!("STALE   {path}: {why}\n"),
@@ -53,7 +53,7 @@ pub fn checked(summary: &Summary) -> String {
 }
 
 /// The failed and the stale replays, one paragraph each.
-pub(super) fn troubles(summary: &Summary) -> String {
+pub fn troubles(summary: &Summary) -> String {
     let mut text = String::new();
     for replay in &summary.replays {
         if replay.verdict != Verdict::Passed {

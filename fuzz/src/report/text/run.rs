@@ -7,9 +7,11 @@ use super::failure::{failure, in_one_line, setting, story};
 use super::replays::{troubles, verdicts};
 use crate::engine::runner::Engine;
 use crate::goals::GOALS;
+use crate::program::Program;
 use crate::report::{Found, Run, replay_command};
 use crate::tally::Tally;
 use crate::trace;
+use crate::violation::Violation;
 use std::fmt::Write;
 use std::path::Path;
 use stocktake_model::Reason;
@@ -18,8 +20,7 @@ use stocktake_model::Reason;
 const HEADING: usize = 13;
 
 /// The text of a finding's file: its trace, with a comment that says what it is.
-pub fn artifact(found: &Found) -> String {
-    let Found { engine, program, violation, .. } = found;
+pub fn artifact(engine: Engine, program: &Program, violation: &Violation) -> String {
     let comment = [
         in_one_line(program, violation),
         format!("Rule {}: {}.", violation.invariant, violation.invariant.rule()),
@@ -40,12 +41,15 @@ pub fn artifact(found: &Found) -> String {
 /// A whole run. The reports of what was found come last, so that the last line says how to go on.
 pub fn run(run: &Run) -> String {
     let mut text = String::new();
-    heading(&mut text, "result", &result(run));
+    for (n, line) in result(run).iter().enumerate() {
+        heading(&mut text, if n == 0 { "result" } else { "" }, line);
+    }
     heading(&mut text, "regressions", &verdicts(&run.regressions));
     let total = run.total();
     let reached = total.goals.iter().filter(|hits| **hits > 0).count();
     // Which goals a hunt that ended early did not reach says nothing.
-    let rest = if run.found.is_empty() { missing(&total) } else { " before a violation ended the hunt".to_owned() };
+    let rest =
+        if run.found.is_empty() { missing(&total) } else { " before a violation ended the hunt".to_owned() };
     heading(&mut text, "goals", &format!("{reached} of {} reached{rest}", GOALS.len()));
     let jobs = counted(run.jobs as u64, "job");
     heading(&mut text, "time", &format!("{}, {jobs}, seed {}", seconds(run.seconds), run.seed));
@@ -74,7 +78,7 @@ fn heading(text: &mut String, name: &str, content: &str) {
     let _ = writeln!(text, "{name:<HEADING$}{}", wrapped(content, WIDTH, HEADING));
 }
 
-fn result(run: &Run) -> String {
+fn result(run: &Run) -> Vec<String> {
     let mut parts = Vec::new();
     match run.found.len() {
         0 => {}
@@ -89,7 +93,10 @@ fn result(run: &Run) -> String {
         0 => {}
         n => parts.push(format!("{} stale", counted(n as u64, "regression"))),
     }
-    if parts.is_empty() { "no violation found".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() {
+        parts.push("no violation found".to_owned());
+    }
+    parts
 }
 
 fn missing(total: &Tally) -> String {
@@ -190,7 +197,11 @@ fn finding(found: &Found, number: usize, of: usize) -> String {
         Some(path) => text.push_str(&failure(&found.program, &found.recording, &replay_command(path))),
         None => {
             text.push_str(&story(&found.program, &found.recording));
-            let _ = write!(text, "\nThe trace could not be written. Keep this as FILE:\n{}", artifact(found));
+            let _ = write!(
+                text,
+                "\nThe trace could not be written. Keep this as FILE:\n{}",
+                artifact(found.engine, &found.program, &found.violation)
+            );
             let _ = write!(text, "\nTo replay this:\n{}\n", replay_command(Path::new("FILE")));
         }
     }

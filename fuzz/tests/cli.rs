@@ -1,0 +1,365 @@
+//! The command line as scripts use it: exit codes, the shape of JSON, and files.
+
+mod cli_support;
+
+use cli_support::{BROKEN, FINE, INSISTS, PARALLEL, Place, UNMET, keys};
+use serde_json::Value;
+
+/// A fault that a hunt of some hundred programs finds.
+const FAULT: &[&str] = &["--fault", "P2", "--executions", "2000"];
+
+fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    [first, rest].concat()
+}
+
+#[test]
+fn exit_codes_of_replays() {
+    let place = Place::new("exit-codes");
+    for (file, text) in [("fine", FINE), ("insists", INSISTS), ("unmet", UNMET), ("parallel", PARALLEL)] {
+        place.write(&format!("{file}.trace"), text);
+    }
+    place.write("unexpected.trace", INSISTS.replace("violation assert", "ok"));
+    place.write("other.trace", INSISTS.replace("assert\n@0 mkdir", "assert assert-usage-mkdir\n@0 mkdir"));
+    place.write("broken.trace", BROKEN);
+    for (files, code) in [
+        (&["fine.trace"][..], 0),
+        (&["insists.trace"], 0),
+        (&["unmet.trace"], 1),
+        (&["unexpected.trace"], 1),
+        (&["other.trace"], 1),
+        (&["broken.trace"], 2),
+        (&["parallel.trace"], 3),
+        (&["fine.trace", "parallel.trace"], 3),
+        (&["parallel.trace", "unmet.trace"], 1),
+        (&["parallel.trace", "broken.trace"], 2),
+        (&["broken.trace", "unmet.trace"], 1),
+        (&["."], 1),
+    ] {
+        place.run(&with(&["replay"], files)).exits(code);
+        place.run(&with(&["replay", "--format", "json"], files)).exits(code);
+        if let [file] = files
+            && *file != "."
+        {
+            place.run(&["explain", file]).exits(code);
+        }
+    }
+}
+
+#[test]
+fn exit_codes_of_runs_and_checks_follow_the_regressions() {
+    for (name, regressions, code) in [
+        ("clean", &[("a.trace", FINE), ("deep/b.trace", INSISTS)][..], 0),
+        ("unmet", &[("a.trace", FINE), ("b.trace", UNMET), ("c.trace", PARALLEL)], 1),
+        ("broken", &[("a.trace", BROKEN), ("c.trace", PARALLEL)], 2),
+        ("stale", &[("a.trace", FINE), ("c.trace", PARALLEL)], 3),
+        ("none", &[], 0),
+    ] {
+        let place = Place::workspace(&format!("regressions-{name}"), regressions);
+        place.run(&["corpus", "check"]).exits(code);
+        let ran = place.run(&["run", "--executions", "20", "--format", "json"]).exits(code);
+        let counts = &ran.json()["regressions"];
+        assert_eq!(keys(counts), ["failed", "passed", "stale", "total"]);
+        let sum: u64 = ["passed", "failed", "stale"].iter().map(|key| counts[key].as_u64().unwrap()).sum();
+        assert_eq!(counts["total"].as_u64(), Some(regressions.len() as u64), "{name}");
+        assert_eq!(counts["total"].as_u64(), Some(sum), "{name}");
+    }
+}
+
+#[test]
+fn json_of_a_run() {
+    let place = Place::workspace("json-run", &[]);
+    let clean = place.run(&["run", "--executions", "300", "--seed", "7", "--format", "json"]).exits(0).json();
+    let fields = ["engines", "goals", "jobs", "regressions", "seconds", "seed", "violations"];
+    assert_eq!(keys(&clean), fields);
+    assert_eq!((&clean["seed"], &clean["violations"]), (&Value::from(7), &Value::Array(Vec::new())));
+    assert!(clean["seconds"].as_f64().unwrap() > 0.0 && clean["jobs"].as_u64().unwrap() > 0);
+    let engine = &clean["engines"][0];
+    assert_eq!(keys(engine), ["divergences", "exact", "executions", "name", "steps"]);
+    assert_eq!((&engine["name"], &engine["executions"]), (&"lockstep".into(), &300.into()));
+    let divergences = &engine["divergences"];
+    assert_eq!(keys(divergences), ["false-lock-out", "offlining", "remote-stock", "stock-hit-over-max"]);
+    let divergent: u64 = divergences.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(engine["exact"].as_u64().unwrap() + divergent, engine["steps"].as_u64().unwrap());
+    let goals = clean["goals"].as_array().unwrap();
+    assert_eq!(goals.len(), stocktake::goals::GOALS.len());
+    assert_eq!(keys(&goals[0]), ["hits", "name"]);
+    assert!(goals.iter().any(|goal| goal["hits"].as_u64().unwrap() > 0));
+
+    let found = place.run(&with(&["run", "--format", "json"], FAULT)).exits(1).json();
+    assert_eq!(keys(&found), fields);
+    let violation = &found["violations"][0];
+    assert_eq!(
+        keys(violation),
+        ["design", "engine", "fault", "invariant", "signature", "step", "steps_minimized", "trace"]
+    );
+    assert_eq!((&violation["design"], &violation["fault"]), (&"current".into(), &"P2".into()));
+    assert!(violation["step"].as_u64() <= violation["steps_minimized"].as_u64());
+    let trace = violation["trace"].as_str().unwrap();
+    let signature = violation["signature"].as_str().unwrap();
+    assert_eq!(trace, format!("fuzz/artifacts/lockstep-{signature}.trace"));
+    assert!(place.path(trace).is_file());
+}
+
+#[test]
+fn the_same_whatever_the_number_of_jobs() {
+    let place = Place::new("jobs");
+    for (more, code) in [(&["--executions", "2000"][..], 0), (FAULT, 1)] {
+        let json = |jobs| {
+            let args = with(&["run", "--format", "json", "--seed", "3", "--jobs", jobs], more);
+            let mut json = place.run(&args).exits(code).json();
+            assert_eq!(json["jobs"].to_string(), jobs);
+            for key in ["seconds", "jobs"] {
+                json.as_object_mut().unwrap().remove(key);
+            }
+            json
+        };
+        assert_eq!(json("1"), json("3"));
+    }
+}
+
+#[test]
+fn a_finding_is_written_once_and_replays() {
+    let place = Place::new("finding");
+    let args = with(&["run", "--out", "found"], FAULT);
+    let first = place.run(&args).exits(1);
+    let files = place.list("found");
+    assert_eq!(files.len(), 1, "{files:?}");
+    let path = format!("found/{}", files[0]);
+    assert_eq!(first.last_line(), format!("stocktake replay {path}"));
+    assert!(first.stderr.is_empty(), "{}", first.stderr);
+
+    let trace = place.read(&path);
+    for part in ["# I", "\nfault P2\n", "\nexpect violation I"] {
+        assert!(trace.contains(part), "{trace}");
+    }
+    // The same finding again is the same file; another text under its name is left alone.
+    place.run(&args).exits(1);
+    assert_eq!(place.list("found"), files);
+    place.write(&path, "mine");
+    let other = place.run(&args).exits(1);
+    assert_eq!(place.read(&path), "mine");
+    assert_eq!(place.list("found").len(), 2);
+
+    let command: Vec<&str> = other.last_line().split(' ').skip(1).collect();
+    let replayed = place.run(&command).exits(0);
+    assert!(replayed.stdout.starts_with("passed "), "{}", replayed.stdout);
+    assert_eq!(replayed.last_line(), other.last_line());
+    let without = command[1];
+    place.write(without, trace.replace("fault P2\n", ""));
+    assert!(place.run(&command).exits(1).stdout.contains("there is none"));
+}
+
+#[test]
+fn within_a_workspace_the_replay_command_is_cargos() {
+    let place = Place::workspace("replay-command", &[("my trace.trace", INSISTS)]);
+    let ran = place.run(&["replay", "corpus/regressions/my trace.trace"]).exits(0);
+    assert_eq!(ran.last_line(), "cargo run --release -- replay 'corpus/regressions/my trace.trace'");
+}
+
+#[test]
+fn a_failure_report_tells_the_whole_story() {
+    let place = Place::new("story");
+    place.write("insists.trace", INSISTS);
+    let ran = place.run(&["explain", "insists.trace"]).exits(0);
+    for part in [
+        "assert violated: pages charged at the level of A: found 64; expected 999",
+        "after step 2, line 6: @0 assert usage A 999",
+        "setting   1 CPU, cgroup v2, 64 memcg ids, 64 swap slots, design current, no fault planted",
+        "1  @0 p1 = charge A 3     ok             exact",
+        ">     2  @0 assert usage A 999  does not hold  VIOLATED",
+        "1 step after that did not run",
+        "cpu 0: 61 pages of A",
+    ] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    assert_eq!(ran.last_line(), "stocktake replay insists.trace");
+    assert!(!ran.stdout.contains('\u{1b}'), "no terminal codes");
+
+    let json = place.run(&["replay", "insists.trace", "--format", "json"]).exits(0).json();
+    assert_eq!(keys(&json), ["errors", "failed", "passed", "stale", "total", "traces"]);
+    let trace = &json["traces"][0];
+    let violation = &trace["violation"];
+    assert_eq!(
+        (&violation["invariant"], &violation["object"], &violation["found"], &violation["step"]),
+        (&"assert".into(), &"A".into(), &"64".into(), &2.into())
+    );
+    assert_eq!(trace["steps"].as_array().unwrap().len(), 3);
+    assert_eq!(trace["steps"][1]["operation"], "@0 p1 = charge A 3");
+    assert_eq!(
+        (&trace["steps"][1]["agreement"], &trace["steps"][2]["agreement"]),
+        (&"exact".into(), &"violation".into())
+    );
+    assert_eq!(trace["cached"][0], "cpu 0: 61 pages of A");
+    assert_eq!(trace["replay"], "stocktake replay insists.trace");
+}
+
+#[test]
+fn legal_divergences_and_skipped_steps_are_shown_with_their_reasons() {
+    let place = Place::new("divergent");
+    let trace = "\
+stocktake-trace 1
+cpus 2
+@0 mkdir A max=70
+@0 p1 = charge A 1
+@1 p2 = charge A 50
+@1 uncharge p2
+@1 uncharge p2
+";
+    place.write("divergent.trace", trace);
+    let ran = place.run(&["explain", "divergent.trace"]).exits(0);
+    for part in ["ENOMEM  divergent: remote-stock (model: ok)", "skipped", "Nothing is violated."] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    let json = place.run(&["replay", "divergent.trace", "--format", "json"]).exits(0).json();
+    let step = &json["traces"][0]["steps"][2];
+    assert_eq!(
+        (&step["answer"], &step["model"], &step["agreement"], &step["reason"]),
+        (&"ENOMEM".into(), &"ok".into(), &"divergent".into(), &"remote-stock".into())
+    );
+}
+
+#[test]
+fn a_summary_says_what_was_searched() {
+    let place = Place::workspace("summary", &[("a.trace", FINE)]);
+    let ran =
+        place.run(&["run", "--executions", "300", "--design", "all", "--jobs", "2"]).exits_after_hunting();
+    for part in [
+        "regressions  1 trace replayed: 1 passed, 0 failed, 0 stale",
+        "programs of seed 1 with the lockstep engine on design current in",
+        "with the lockstep engine on design stock=single-slot in",
+        "divergent, by reason: remote-stock ",
+        "2 jobs, seed 1",
+        "what happens when operations overlap was not",
+    ] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    let clean = place.run(&["run", "--executions", "3"]).exits(0);
+    assert!(
+        clean.stdout.contains("no violation found") && clean.stdout.contains("not reached: "),
+        "{}",
+        clean.stdout
+    );
+    assert!(clean.stdout.contains("3 programs of seed 1"));
+}
+
+#[test]
+fn json_of_bugs() {
+    let place = Place::new("bugs");
+    let json =
+        place.run(&["bugs", "P2", "O2", "--time-per-fault", "30s", "--format", "json"]).exits(0).json();
+    assert_eq!(keys(&json), ["faults", "found", "total"]);
+    assert_eq!((&json["found"], &json["total"]), (&2.into(), &2.into()));
+    let fault = &json["faults"][0];
+    let mut fields = keys(fault);
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "clean_trace_passes",
+            "engine",
+            "executions_median",
+            "executions_worst",
+            "found",
+            "found_seeds",
+            "id",
+            "invariant",
+            "operations_median",
+            "preemptions",
+            "seconds_median",
+            "seconds_worst",
+            "seeds",
+            "source",
+            "steps_minimized",
+            "title",
+        ]
+    );
+    assert_eq!(
+        (&fault["id"], &fault["found"], &fault["clean_trace_passes"]),
+        (&"P2".into(), &true.into(), &true.into())
+    );
+    assert_eq!((&fault["seeds"], &fault["found_seeds"]), (&11.into(), &11.into()));
+    assert!(fault["executions_median"].as_u64() <= fault["executions_worst"].as_u64());
+    assert!(fault["seconds_median"].as_f64().unwrap() <= fault["seconds_worst"].as_f64().unwrap());
+
+    // No hunt is so short that it runs nothing, but this one may find nothing; it says so in any case.
+    let ran = place.run(&["bugs", "P3", "--time-per-fault", "0.001ms", "--format", "json"]);
+    let found = ran.json()["faults"][0]["found"] == true;
+    ran.exits(i32::from(!found));
+}
+
+#[test]
+fn json_of_designs() {
+    let flaw = "\
+stocktake-trace 1
+cpus 1
+design stock=single-slot
+expect violation I14
+@0 mkdir A
+";
+    let place = Place::workspace("designs", &[("fine.trace", FINE), ("flaw.trace", flaw)]);
+    let json = place.run(&["designs", "--format", "json"]).exits(0).json();
+    let designs = json.as_array().unwrap();
+    assert_eq!(designs[0]["name"], "current");
+    assert_eq!(designs.len(), stocktake_impl::VARIANTS.len() + 1);
+    for design in designs {
+        assert_eq!(keys(design), ["clean", "findings", "kind", "name", "room", "source"]);
+        let flawed = design["name"] == "stock-single-slot";
+        assert_eq!(design["clean"], !flawed, "{design}");
+        let findings: &[&str] = if flawed { &["corpus/regressions/flaw.trace"] } else { &[] };
+        assert_eq!(design["findings"], Value::from(findings));
+        let kind = design["kind"].as_str().unwrap();
+        assert!(["old", "new", "as-mailed", "corrected"].contains(&kind));
+        // Every name can be hunted on.
+        place
+            .run(&["run", "--executions", "1", "--design", design["name"].as_str().unwrap()])
+            .exits_after_hunting();
+    }
+}
+
+#[test]
+fn minimising_keeps_the_violation() {
+    let place = Place::new("minimise");
+    place.write("insists.trace", INSISTS);
+    let printed = place.run(&["minimize", "insists.trace"]).exits(0);
+    assert!(printed.stderr.contains("minimised to"), "{}", printed.stderr);
+    let written = place.run(&["minimize", "insists.trace", "-o", "small.trace"]).exits(0);
+    assert_eq!(place.read("small.trace"), printed.stdout);
+    assert!(!printed.stdout.contains("uncharge"), "{}", printed.stdout);
+    assert_eq!(written.last_line(), "stocktake replay small.trace");
+    place.run(&["replay", "small.trace"]).exits(0);
+    // The same result may be written again.
+    place.run(&["minimize", "insists.trace", "-o", "small.trace"]).exits(0);
+    assert_eq!(place.list("."), ["insists.trace", "small.trace"]);
+}
+
+#[test]
+fn statistics_of_a_corpus() {
+    let place = Place::workspace("stats", &[("a.trace", FINE), ("b.trace", INSISTS)]);
+    let text = place.run(&["corpus", "stats"]).exits(0).stdout;
+    let lines: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in ["mkdir 3", "obj.charge 1", "assert 1", "ok 1", "violation of assert 1", "current 2"] {
+        assert!(lines.iter().any(|found| found == line), "no {line:?} in\n{text}");
+    }
+    assert!(text.starts_with("2 traces, 10 steps"), "{text}");
+    assert!(text.contains("Goals reached by replaying: "));
+}
+
+#[test]
+fn seeds_are_exported_for_the_targets() {
+    let place =
+        Place::workspace("export", &[("deep/a.trace", FINE), ("b.trace", INSISTS), ("c.trace", PARALLEL)]);
+    let first = place.run(&["corpus", "export"]).exits(0).stdout;
+    assert_eq!(place.list("corpus/seeds/lockstep"), ["b.bin", "deep-a.bin"]);
+    for part in ["c.trace: not exported: ", "b.trace: exported without its 1 assert", "2 seeds (2 new"] {
+        assert!(first.contains(part), "no {part:?} in\n{first}");
+    }
+    let bytes = std::fs::read(place.path("corpus/seeds/lockstep/deep-a.bin")).unwrap();
+    assert_eq!(stocktake::decode::decode(&bytes).steps.len(), 6);
+    // Again, after a trace has gone, and with an input that a fuzzer has added.
+    std::fs::remove_file(place.path("corpus/regressions/b.trace")).unwrap();
+    place.write("corpus/seeds/lockstep/0a1b2c", "a fuzzer's");
+    let second = place.run(&["corpus", "export"]).exits(0).stdout;
+    assert!(second.contains("1 seed (0 new or changed, 1 stale removed)"), "{second}");
+    assert_eq!(place.list("corpus/seeds/lockstep"), ["0a1b2c", "deep-a.bin"]);
+}
