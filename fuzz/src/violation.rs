@@ -94,7 +94,9 @@ impl Invariant {
             Invariant::I10 => "a charge that took new pages from a counter ends within the limit",
             Invariant::I12 => "no object is used after it was freed, and no count rises from zero",
             Invariant::I13 => "every operation ends",
-            Invariant::I14 => "after a drain of a subtree no CPU keeps stock of it, unless its drain is queued",
+            Invariant::I14 => {
+                "after a drain of a subtree no CPU keeps stock of it, unless its drain is queued"
+            }
             Invariant::I16 => "every outcome is one that the specification allows",
             Invariant::Assert => "the trace insists on it",
         }

@@ -2,6 +2,7 @@
 
 use super::broken::{Broken, Law, Thing};
 use super::laws::World;
+use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
 use stocktake_model::{GroupId, Model};
@@ -244,7 +245,7 @@ impl Books {
     }
 
     /// Bring the books of an objcg up to date: the pages that it binds, and where.
-    fn book_bucket(&mut self, world: &World<'_>, birth: GroupId) {
+    pub(super) fn book_bucket(&mut self, world: &World<'_>, birth: GroupId) {
         let book = &self.groups[birth.index()].bucket;
         let view = book.objcg.and_then(|objcg| world.machine.objcg(objcg));
         let bytes = world.model.bucket_live_bytes(birth).0 as i64 + book.stocked;
@@ -271,11 +272,6 @@ impl Books {
         let freed = view.is_none();
         let bucket = &mut self.groups[birth.index()].bucket;
         (bucket.pages, bucket.owner, bucket.holds, bucket.freed) = (pages, owner, holds, freed);
-    }
-
-    #[cfg(test)]
-    pub(super) fn book_bucket_again(&mut self, world: &World<'_>, birth: GroupId) {
-        self.book_bucket(world, birth);
     }
 
     fn bind(&mut self, model: &Model, owner: GroupId, pages: i64) {
@@ -380,7 +376,7 @@ fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
         Thing::Cpu(cpu),
         format!("a {stock} that holds what it caches"),
         "what it caches has been freed",
-        format!("it caches group {} or its objcg without a reference", group.0),
+        move |names: &Labels| format!("it caches {} or its objcg without a reference", names.group(group)),
     )
 }
 

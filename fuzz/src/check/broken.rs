@@ -1,6 +1,8 @@
 //! A broken law, before it has been given the names of the program.
 
+use crate::trace::Labels;
 use crate::violation::Invariant;
+use stocktake_impl::Label;
 use stocktake_model::GroupId;
 
 /// What a law is about.
@@ -15,15 +17,48 @@ pub(crate) enum Thing {
     Step,
 }
 
+/// A text in which objects have the names of the program.
+pub(crate) type Text = Box<dyn Fn(&Labels) -> String>;
+
+/// What can be said of a broken law: a plain text, a number, or a text that needs names.
+pub(crate) trait Words {
+    fn text(self) -> Text;
+}
+
+impl Words for &'static str {
+    fn text(self) -> Text {
+        Box::new(move |_| String::from(self))
+    }
+}
+
+impl Words for String {
+    fn text(self) -> Text {
+        Box::new(move |_| self.clone())
+    }
+}
+
+impl Words for i64 {
+    fn text(self) -> Text {
+        Box::new(move |_| self.to_string())
+    }
+}
+
+impl<F: Fn(&Labels) -> String + 'static> Words for F {
+    fn text(self) -> Text {
+        Box::new(self)
+    }
+}
+
 /// One broken law.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) invariant: Invariant,
     pub(crate) aspect: &'static str,
     pub(crate) thing: Thing,
-    pub(crate) expected: String,
-    pub(crate) found: String,
-    pub(crate) because: String,
+    pub(crate) expected: Text,
+    pub(crate) found: Text,
+    pub(crate) because: Text,
+    /// The shared word that is wrong, where it is one: its history is the provenance.
+    pub(crate) word: Option<Label>,
 }
 
 impl Broken {
@@ -31,18 +66,18 @@ impl Broken {
         invariant: Invariant,
         aspect: &'static str,
         thing: Thing,
-        expected: impl ToString,
-        found: impl ToString,
-        because: String,
+        expected: impl Words,
+        found: impl Words,
+        because: impl Words,
     ) -> Box<Broken> {
-        Box::new(Broken {
-            invariant,
-            aspect,
-            thing,
-            expected: expected.to_string(),
-            found: found.to_string(),
-            because,
-        })
+        let (expected, found, because) = (expected.text(), found.text(), because.text());
+        Box::new(Broken { invariant, aspect, thing, expected, found, because, word: None })
+    }
+
+    /// Name the word that is wrong.
+    pub(crate) fn about(mut self: Box<Broken>, word: Option<Label>) -> Box<Broken> {
+        self.word = word;
+        self
     }
 }
 

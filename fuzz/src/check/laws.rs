@@ -3,6 +3,7 @@
 use super::Checks;
 use super::books::{BucketBook, GroupBook};
 use super::broken::{Broken, Law, Thing};
+use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Machine, MemcgView, PAGE_SIZE, State};
 use stocktake_model::{GroupId, GroupLife, Holders, Model};
@@ -67,8 +68,14 @@ impl World<'_> {
             return Ok(());
         }
         let because = String::from("the two sides saw different operations on the group");
-        let found = format!("{state:?}");
-        Err(Broken::new(Invariant::I16, "life", Thing::Group(group), format!("{life:?}"), found, because))
+        let expected = match life {
+            Some(GroupLife::Online) => "online",
+            Some(GroupLife::Offlining) => "offlining",
+            Some(GroupLife::Dying) => "dying",
+            Some(GroupLife::Ended) | None => "freed",
+        };
+        let found = format!("{state:?}").to_lowercase();
+        Err(Broken::new(Invariant::I16, "life", Thing::Group(group), expected, found, because))
     }
 
     /// I5 for a group. Root is not counted.
@@ -181,7 +188,7 @@ impl World<'_> {
         let owner = self.model.bucket_owner(birth);
         let pointer = self.machine.memcg_lives(view.memcg);
         if !pointer && view.refs > 0 && self.checks.has(Invariant::I12) {
-            let because = format!("it should point to group {}", owner.0);
+            let because = move |names: &Labels| format!("it should point to {}", names.group(owner));
             return Err(Broken::new(
                 Invariant::I12,
                 "objcg-owner",

@@ -227,13 +227,7 @@ impl Applier<'_> {
 }
 
 /// An object holds a reference to its objcg for as long as it lives.
-fn charge_object(
-    m: &Machine,
-    e: &Hunting,
-    cpu: &mut Cpu,
-    objcg: Option<ObjcgRef>,
-    bytes: Bytes,
-) -> Outcome {
+fn charge_object(m: &Machine, e: &Hunting, cpu: &mut Cpu, objcg: Option<ObjcgRef>, bytes: Bytes) -> Outcome {
     let Some(objcg) = objcg else { return Outcome::Done };
     m.objcg_get(e, objcg);
     match m.obj_cgroup_charge(e, cpu, objcg, machine::Bytes(bytes.0)) {

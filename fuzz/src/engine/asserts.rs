@@ -3,23 +3,54 @@
 use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::program::{Assertion, State};
+use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl as machine;
 use stocktake_model::{CpuId, GroupId, ObjcgId};
+
+/// What an assert compares: a quantity of something, wanted and found.
+type Look = (&'static str, Thing, Value, Value);
+
+/// A value that a trace can insist on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Number(i64),
+    State(State),
+    Group(GroupId),
+    Absent,
+}
+
+impl Value {
+    fn shown(self, names: &Labels) -> String {
+        match self {
+            Value::Number(n) => n.to_string(),
+            Value::State(state) => format!("{state:?}").to_lowercase(),
+            Value::Group(group) => names.group(group).into_owned(),
+            Value::Absent => String::from("nothing: it was never made, or it is gone"),
+        }
+    }
+}
 
 pub(super) fn check(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Result<(), Box<Broken>> {
     let (what, thing, wanted, found) = look(engine, cpu, assertion);
     if wanted == found {
         return Ok(());
     }
-    Err(Broken::new(Invariant::Assert, what, thing, wanted, found, String::from("the trace insists on it")))
+    let expected = move |names: &Labels| wanted.shown(names);
+    let found = move |names: &Labels| found.shown(names);
+    Err(Broken::new(Invariant::Assert, what, thing, expected, found, "the trace insists on it"))
 }
 
-fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> (&'static str, Thing, String, String) {
+fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
     let number = |what, group, wanted: u64, get: fn(machine::MemcgView) -> i64| {
         let memcg = engine.bindings.groups.get(GroupId::index(group)).copied().flatten();
         let found = memcg.and_then(|memcg| engine.machine.memcg(memcg));
-        (what, Thing::Group(group), wanted.to_string(), shown(found.map(get), "no such group"))
+        (
+            what,
+            Thing::Group(group),
+            count(wanted),
+            found.map_or(Value::Absent, |view| Value::Number(get(view))),
+        )
     };
     let stocks = engine.cpus.get(cpu.index());
     match assertion {
@@ -30,7 +61,7 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> (&'static str, T
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),
         Assertion::State(group, wanted) => {
             let found = state(engine, group);
-            ("state", Thing::Group(group), format!("{wanted:?}"), shown(found.map(|s| format!("{s:?}")), "never made"))
+            ("state", Thing::Group(group), Value::State(wanted), found.map_or(Value::Absent, Value::State))
         }
         Assertion::Stock(group, n) => {
             let memcg = engine.bindings.groups.get(group.index()).copied().flatten();
@@ -40,22 +71,24 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> (&'static str, T
                 .filter(|(cached, _)| Some(*cached) == memcg)
                 .map(|(_, pages)| pages.0)
                 .sum();
-            ("stock", Thing::Cpu(cpu.index()), n.to_string(), found.to_string())
+            ("stock", Thing::Cpu(cpu.index()), count(n), count(found))
         }
         Assertion::Bytes(objcg, n) => {
             let held = held(engine, objcg);
-            let cached = stocks.and_then(|cpu| cpu.cached_bytes()).filter(|(cached, _)| Some(*cached) == held);
+            let cached =
+                stocks.and_then(|cpu| cpu.cached_bytes()).filter(|(cached, _)| Some(*cached) == held);
             let found = cached.map_or(0, |(_, bytes)| bytes.0);
-            ("bytes", Thing::Cpu(cpu.index()), n.to_string(), found.to_string())
+            ("bytes", Thing::Cpu(cpu.index()), count(n), count(found))
         }
         Assertion::Leftover(objcg, n) => {
             let view = held(engine, objcg).and_then(|objcg| engine.machine.objcg(objcg));
-            ("leftover", birth(engine, objcg), n.to_string(), shown(view.map(|view| view.leftover), "no such objcg"))
+            let found = view.map_or(Value::Absent, |view| Value::Number(view.leftover));
+            ("leftover", birth(engine, objcg), count(n), found)
         }
         Assertion::Owner(objcg, group) => {
             let view = held(engine, objcg).and_then(|objcg| engine.machine.objcg(objcg));
-            let found = view.map(|view| format!("group {}", engine.books.group_of(view.memcg).0));
-            ("owner", birth(engine, objcg), format!("group {}", group.0), shown(found, "no such objcg"))
+            let found = view.map_or(Value::Absent, |view| Value::Group(engine.books.group_of(view.memcg)));
+            ("owner", birth(engine, objcg), Value::Group(group), found)
         }
     }
 }
@@ -79,6 +112,6 @@ fn state(engine: &Lockstep, group: GroupId) -> Option<State> {
     })
 }
 
-fn shown(value: Option<impl ToString>, absent: &str) -> String {
-    value.map_or(String::from(absent), |value| value.to_string())
+fn count(n: u64) -> Value {
+    i64::try_from(n).map_or(Value::Absent, Value::Number)
 }

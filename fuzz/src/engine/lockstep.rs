@@ -9,14 +9,14 @@ use super::oops;
 use super::record::Recorder;
 use super::witness::Seen;
 use super::{StepRecord, asserts};
-use crate::check::{Books, Broken, Checks, Thing, World};
-use crate::goals::{self, Goal};
+use crate::check::{Books, Broken, Checks, World};
+use crate::goals;
 use crate::program::{Action, Program, Step};
 use crate::tally::Tally;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, Wiring};
-use stocktake_model::{Config, CpuId, Failure, Grade, GroupId, GroupLife, Mode, Model, Op, Outcome, Ran, Reason};
+use stocktake_model::{Config, Failure, Grade, Mode, Model, Op, Outcome, Ran, Reason};
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Lockstep {
     pub(super) env: Hunting,
     dirty: Vec<Label>,
     checks: Checks,
+    /// The word that the last violation was about.
+    pub(super) blamed: Option<Label>,
     /// Also recount everything after each step and compare with the running count.
     doubting: bool,
 }
@@ -58,6 +60,7 @@ impl Lockstep {
             env: Hunting::new(),
             dirty: Vec::new(),
             checks,
+            blamed: None,
             doubting: false,
         }
     }
@@ -99,7 +102,8 @@ impl Lockstep {
             self.step(index, step, tally, recorder.as_deref_mut())
                 .map_err(|broken| self.violation(program, index, *broken))?;
         }
-        self.finish(program.steps.len()).map_err(|broken| self.violation(program, program.steps.len(), *broken))
+        self.finish(program.steps.len())
+            .map_err(|broken| self.violation(program, program.steps.len(), *broken))
     }
 
     /// The machine and the model as a program's header wants them.
@@ -145,7 +149,12 @@ impl Lockstep {
         if self.model.admits(&action).is_err() {
             tally.skipped += 1;
             if let Some(recorder) = recorder {
-                recorder.steps.push(StepRecord { step: index, implementation: None, model: None, grade: None });
+                recorder.steps.push(StepRecord {
+                    step: index,
+                    implementation: None,
+                    model: None,
+                    grade: None,
+                });
             }
             return insisted(step, None);
         }
@@ -169,31 +178,28 @@ impl Lockstep {
         };
         let observed = applier.apply(&action);
         let seen = Seen::new(self, &action, first);
-        let grade = if observed == first {
-            Grade::Exact
-        } else {
-            self.model.allowed(&action, &seen).grade(observed)
-        };
+        let grade =
+            if observed == first { Grade::Exact } else { self.model.allowed(&action, &seen).grade(observed) };
         if let Some(recorder) = recorder {
             let (implementation, model) = (Some(observed), Some(first));
             recorder.steps.push(StepRecord { step: index, implementation, model, grade: Some(grade) });
         }
+        self.count(tally, &action, observed, grade);
+        let own_stock = seen.served_from_stock();
+        let refuted = (grade == Grade::Violation && self.checks.has(Invariant::I16))
+            .then(|| oops::outcome(observed, self.model.allowed(&action, &seen)));
+        self.touch_operands(&action);
+        // After a refuted outcome the model shows what should have been.
+        self.model.commit(&action, if refuted.is_some() { first } else { observed });
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
         }
-        self.count(tally, &action, observed, grade);
-        if grade == Grade::Violation && self.checks.has(Invariant::I16) {
-            let allowed = self.model.allowed(&action, &seen);
-            return Err(oops::outcome(observed, &allowed));
+        if let Some(broken) = refuted {
+            return Err(broken);
         }
-        let own_stock = seen.served_from_stock();
-        self.touch_operands(&action);
-        self.model.commit(&action, observed);
         self.notice_offlined(&action, observed, tally);
         self.look_and_check(&action)?;
-        self.check_limit(&action, observed, own_stock)?;
-        self.check_drained(&action, observed)?;
-        self.check_slot_count(&action)?;
+        self.check_step(&action, observed, own_stock)?;
         insisted(step, Some(observed))
     }
 
@@ -208,35 +214,6 @@ impl Lockstep {
             Grade::Violation => {}
         }
         self.count_seen(tally, action, observed);
-    }
-
-    /// Goals that only the outside can see, before the model has taken the step in.
-    fn count_seen(&self, tally: &mut Tally, action: &stocktake_model::Step, observed: Outcome) {
-        match (action.op, observed) {
-            (Op::Charge { group, .. }, Outcome::Done) if !self.model_online(group) => {
-                tally.goals[Goal::seen(goals::Seen::ChargedWhileRemoved)] += 1;
-            }
-            (Op::Work, Outcome::Ran(Ran::Offline(group))) => {
-                let cpu = action.cpu.index();
-                if self.books.births_cached_elsewhere(cpu).any(|birth| self.model.bucket_owner(birth) == group) {
-                    tally.goals[Goal::seen(goals::Seen::DrainMetOffline)] += 1;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// An object is about to be freed on another CPU than it was charged on.
-    fn count_migration(&self, action: &stocktake_model::Step, tally: &mut Tally) {
-        if let Op::ObjUncharge { object } = action.op {
-            let charged_on = self.bindings.objects[object.index()].map(|object| object.cpu);
-            let elsewhere = charged_on.is_some_and(|cpu| cpu != action.cpu);
-            tally.goals[Goal::seen(goals::Seen::FreedOnOtherCpu)] += u64::from(elsewhere);
-        }
-    }
-
-    fn model_online(&self, group: GroupId) -> bool {
-        self.model.life(group) == Some(GroupLife::Online)
     }
 
     /// What the step names is looked at again even if the machine wrote nothing: it may have forgotten to.
@@ -288,22 +265,6 @@ impl Lockstep {
         }
     }
 
-    fn count_pins(&self, group: GroupId, tally: &mut Tally) {
-        let holders = self.model.holders(group);
-        let pins = [
-            (goals::Seen::OfflinePinnedByFolio, holders.folios > 0),
-            (goals::Seen::OfflinePinnedById, holders.slots > 0),
-            (
-                goals::Seen::OfflinePinnedByStock,
-                holders.is_empty() && self.books.group(group).stock_slots > 0,
-            ),
-            (goals::Seen::ObjectsOutliveGroup, self.model.bucket_live_bytes(group).0 > 0),
-        ];
-        for (seen, reached) in pins {
-            tally.goals[Goal::seen(seen)] += u64::from(reached);
-        }
-    }
-
     /// Book what changed, and check what was touched.
     fn look_and_check(&mut self, action: &stocktake_model::Step) -> Result<(), Box<Broken>> {
         let (runner, other) = match action.op {
@@ -342,135 +303,6 @@ impl Lockstep {
             panic!("the running count is wrong: {difference}");
         }
         self.books.check_all(&mut world, &self.cpus)
-    }
-
-    /// I10: a charge that took new pages from a counter ends within the limit, at every level.
-    fn check_limit(
-        &self,
-        action: &stocktake_model::Step,
-        observed: Outcome,
-        own_stock: bool,
-    ) -> Result<(), Box<Broken>> {
-        if own_stock || !self.checks.has(Invariant::I10) {
-            return Ok(());
-        }
-        let charged = match (action.op, observed) {
-            (Op::Charge { group, force: false, .. }, Outcome::Done) if group != GroupId::ROOT => group,
-            (Op::SwapIn { .. }, Outcome::To(group)) if group != GroupId::ROOT => group,
-            (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
-                Some(birth) => self.model.bucket_owner(birth),
-                None => return Ok(()),
-            },
-            _ => return Ok(()),
-        };
-        let mut level = Some(charged);
-        while let Some(group) = level {
-            let view = self.books.group(group).memcg.and_then(|memcg| self.machine.memcg(memcg));
-            if let Some(view) = view.filter(|view| view.usage > view.max) {
-                return Err(Broken::new(
-                    Invariant::I10,
-                    "limit",
-                    Thing::Group(group),
-                    format!("at most {}", view.max),
-                    view.usage,
-                    String::from("the charge took new pages from the counter and was not forced"),
-                ));
-            }
-            level = self.model.counter_parent(group);
-        }
-        Ok(())
-    }
-
-    /// I14: once a drain of a subtree has been asked for, no CPU keeps stock of it unless its drain is queued.
-    fn check_drained(&self, action: &stocktake_model::Step, observed: Outcome) -> Result<(), Box<Broken>> {
-        if !self.checks.has(Invariant::I14) {
-            return Ok(());
-        }
-        // A group that goes offline takes the bytes of its own objcgs along. Once it is offline they are its parent's:
-        // what is charged through them later is no business of a drain of the dead group. Nor, without a hierarchy, of
-        // a drain of an ancestor that is not root.
-        let flat = self.model.config().mode == Mode::V1Flat;
-        let handed_on = |group| flat || self.model.life(group) == Some(GroupLife::Dying);
-        let (root, by_owner) = match (action.op, observed) {
-            (Op::DrainAll { group }, Outcome::Done) => (group, handed_on(group)),
-            // Another drainer may have been running: then nothing was asked for.
-            (Op::Work, Outcome::Ran(Ran::Offline(group))) if action.fail.is_none() => (group, flat),
-            (Op::Work, Outcome::Ran(Ran::Drain)) => return self.check_empty(action.cpu),
-            (Op::Drain, Outcome::Done) => return self.check_empty(action.cpu),
-            _ => return Ok(()),
-        };
-        let going_offline = matches!(action.op, Op::Work);
-        let bytes_of = |birth| {
-            let handed_on = by_owner && !(going_offline && birth == root);
-            if handed_on { self.model.bucket_owner(birth) } else { birth }
-        };
-        for cpu in &self.cpus {
-            let id = cpu.id();
-            let excused = self.machine.drain_queued(id)
-                || !self.machine.cpu_online(id)
-                || (self.machine.cpu_isolated(id) && id != action.cpu.index());
-            if excused {
-                continue;
-            }
-            let groups = cpu.cached_pages().map(|(memcg, _)| self.books.group_of(memcg));
-            let births = cpu.cached_bytes().map(|(objcg, _)| bytes_of(self.books.birth_of(objcg)));
-            if let Some(kept) = groups.chain(births).find(|group| self.below(*group, root)) {
-                return Err(Broken::new(
-                    Invariant::I14,
-                    "drained",
-                    Thing::Cpu(id),
-                    "no stock of the drained subtree, or a queued drain",
-                    format!("stock of group {}, and no drain is queued", kept.0),
-                    String::from("a byte stock belongs to the subtree in which its objcg was born"),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_empty(&self, cpu: CpuId) -> Result<(), Box<Broken>> {
-        let stocks = &self.cpus[cpu.index()];
-        if stocks.cached_bytes().is_none() && stocks.cached_pages().next().is_none() {
-            return Ok(());
-        }
-        Err(Broken::new(
-            Invariant::I14,
-            "emptied",
-            Thing::Cpu(cpu.index()),
-            "empty stocks",
-            "something is still cached",
-            String::from("this CPU's drain has just run"),
-        ))
-    }
-
-    fn below(&self, group: GroupId, root: GroupId) -> bool {
-        let mut level = Some(group);
-        while let Some(group) = level {
-            if group == root {
-                return true;
-            }
-            level = self.model.parent(group);
-        }
-        false
-    }
-
-    /// I8 step by step: as many slots are in use as the model says.
-    fn check_slot_count(&self, action: &stocktake_model::Step) -> Result<(), Box<Broken>> {
-        if !matches!(action.op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. }) {
-            return Ok(());
-        }
-        let counts = (self.model.slots_used() as i64, self.machine.slots_in_use() as i64);
-        if counts.0 == counts.1 || !self.checks.has(Invariant::I8) {
-            return Ok(());
-        }
-        Err(Broken::new(
-            Invariant::I8,
-            "slots",
-            Thing::SwapSlots,
-            counts.0,
-            counts.1,
-            String::from("slots that the program has swapped out and not freed"),
-        ))
     }
 
     /// Bring everything to rest and check all of it.

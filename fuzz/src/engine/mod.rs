@@ -6,9 +6,12 @@ mod asserts;
 mod hunting;
 pub mod lockstep;
 mod oops;
+mod provenance;
+mod reach;
 mod record;
 pub mod runner;
 
+mod step_laws;
 #[cfg(test)]
 mod tests;
 mod witness;

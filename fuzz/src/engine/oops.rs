@@ -3,7 +3,7 @@
 use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::program::{Action, Program};
-use crate::trace;
+use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl::{Label, Loop, Oops, What};
 use stocktake_model::{Allowed, Op, Outcome};
@@ -38,9 +38,13 @@ pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
             "whole pages left over at release",
             format!("{bytes} bytes are left over"),
         ),
-        Oops::Stuck(what, label) => {
-            (Invariant::I13, stuck(what), label, "an end within 1000 tries", String::from("it tries for ever"))
-        }
+        Oops::Stuck(what, label) => (
+            Invariant::I13,
+            stuck(what),
+            label,
+            "an end within 1000 tries",
+            String::from("it tries for ever"),
+        ),
         Oops::LostRecord(label) => (
             Invariant::I7,
             "lost-record",
@@ -52,8 +56,8 @@ pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
     if !engine.checks().has(invariant) {
         return Ok(());
     }
-    let because = String::from("noticed by the machine itself");
-    Err(Broken::new(invariant, aspect, thing(engine, label), expected, found, because))
+    let because = "noticed by the machine itself";
+    Err(Broken::new(invariant, aspect, thing(engine, label), expected, found, because).about(Some(label)))
 }
 
 fn stuck(what: Loop) -> &'static str {
@@ -75,7 +79,9 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::ObjcgMemcg
         | What::ObjcgLeftover
         | What::ObjcgPlace => Thing::ObjcgOf(engine.books.birth_at(index)),
-        What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => Thing::SwapSlots,
+        What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => {
+            Thing::SwapSlots
+        }
         What::FolioGeneration | What::FolioMemcg | What::FolioPages => Thing::Step,
         What::CpuCached
         | What::CpuCachedObjcg
@@ -89,54 +95,103 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
 }
 
 /// An outcome that the specification does not allow.
-pub(super) fn outcome(observed: Outcome, allowed: &Allowed) -> Box<Broken> {
-    let exact: Vec<String> = allowed.exact.iter().map(|outcome| format!("{outcome:?}")).collect();
-    let divergent: Vec<String> =
-        allowed.divergent.iter().map(|(outcome, reason)| format!("{outcome:?} ({reason})")).collect();
-    let because = if divergent.is_empty() {
-        String::from("no other outcome is legal in this situation")
-    } else {
-        format!("also legal here: {}", divergent.join(", "))
+pub(super) fn outcome(observed: Outcome, allowed: Allowed) -> Box<Broken> {
+    let Allowed { exact, divergent } = allowed;
+    let expected = move |names: &Labels| {
+        let all: Vec<String> = exact.iter().map(|outcome| shown(names, *outcome)).collect();
+        all.join(" or ")
     };
-    let expected = exact.join(" or ");
-    Broken::new(Invariant::I16, "outcome", Thing::Step, expected, format!("{observed:?}"), because)
+    let because = move |names: &Labels| {
+        let all: Vec<String> = divergent
+            .iter()
+            .map(|(outcome, reason)| format!("{} ({reason})", shown(names, *outcome)))
+            .collect();
+        if all.is_empty() {
+            String::from("no other outcome is legal in this situation")
+        } else {
+            format!("also legal here: {}", all.join(", "))
+        }
+    };
+    let found = move |names: &Labels| shown(names, observed);
+    Broken::new(Invariant::I16, "outcome", Thing::Step, expected, found, because)
 }
 
 /// An outcome that the trace insisted on, and did not get.
 pub(super) fn unmet(wanted: Outcome, observed: Option<Outcome>) -> Box<Broken> {
-    let found = observed.map_or(String::from("the step was skipped"), |observed| format!("{observed:?}"));
-    let because = String::from("the trace insists on this outcome");
-    Broken::new(Invariant::Assert, "outcome", Thing::Step, format!("{wanted:?}"), found, because)
+    let found = move |names: &Labels| {
+        observed.map_or(String::from("the step was skipped"), |observed| shown(names, observed))
+    };
+    let expected = move |names: &Labels| shown(names, wanted);
+    Broken::new(
+        Invariant::Assert,
+        "outcome",
+        Thing::Step,
+        expected,
+        found,
+        "the trace insists on this outcome",
+    )
 }
 
 /// Draining, work and grace periods never come to an end.
 pub(super) fn restless() -> Box<Broken> {
-    let because = String::from("each round of drains, work and grace periods made new work");
+    let because = "each round of drains, work and grace periods made new work";
     Broken::new(Invariant::I13, "restless", Thing::Step, "a machine at rest", "still busy", because)
 }
 
 impl Lockstep {
     /// A broken law with the names of the program.
-    pub(super) fn violation(&self, program: &Program, step: usize, broken: Broken) -> Box<Violation> {
+    pub(super) fn violation(&mut self, program: &Program, step: usize, broken: Broken) -> Box<Violation> {
+        let names = Labels::of(program);
         let object = match broken.thing {
-            Thing::Group(group) => trace::group_path(program, group),
-            Thing::ObjcgOf(group) => format!("objcg of {}", trace::group_path(program, group)),
+            Thing::Group(group) => names.group(group).into_owned(),
+            Thing::ObjcgOf(group) => format!("objcg of {}", names.group(group)),
             Thing::Cpu(cpu) => format!("cpu {cpu}"),
             Thing::SwapSlots => String::from("swap slots"),
             Thing::Step => String::from("the step"),
         };
+        self.blamed = broken.word.or_else(|| self.word_behind(broken.thing, broken.aspect));
         Box::new(Violation {
             invariant: broken.invariant,
             aspect: broken.aspect,
             step,
             shape: shape(program, step),
             object,
-            expected: broken.expected,
-            found: broken.found,
-            because: broken.because,
+            expected: (broken.expected)(&names),
+            found: (broken.found)(&names),
+            because: (broken.because)(&names),
             provenance: Vec::new(),
         })
     }
+
+    /// The shared word that a law looks at.
+    fn word_behind(&self, thing: Thing, aspect: &str) -> Option<Label> {
+        match thing {
+            Thing::Group(group) => {
+                let what = match aspect {
+                    "usage" | "limit" | "sum" => What::MemoryUsage,
+                    "swap" => What::SwapUsage,
+                    "id-refs" => What::IdRefs,
+                    "life" => What::CssState,
+                    _ => What::CssRefs,
+                };
+                Some(Label::new(what, self.books.group(group).memcg?.index()))
+            }
+            Thing::ObjcgOf(birth) => {
+                let what = match aspect {
+                    "bytes" | "leftover" => What::ObjcgLeftover,
+                    "objcg-owner" | "owner" => What::ObjcgMemcg,
+                    _ => What::ObjcgRefs,
+                };
+                Some(Label::new(what, self.books.group(birth).bucket.objcg?.index()))
+            }
+            Thing::Cpu(cpu) => Some(Label::new(What::CpuCachedObjcg, cpu)),
+            Thing::SwapSlots | Thing::Step => None,
+        }
+    }
+}
+
+fn shown(names: &Labels, outcome: Outcome) -> String {
+    names.outcome(outcome)
 }
 
 /// The shape of a step: its operation's word.

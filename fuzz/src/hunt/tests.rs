@@ -63,9 +63,9 @@ fn a_hunt_for_some_time_runs_a_prefix_of_the_same_executions() {
 
 #[test]
 fn what_is_found_says_on_what_it_fails() {
-    let found = hunt(&config(&[Fault::S10], 5, 2, 20_000), &()).finding.expect("the fault is found");
+    let found = hunt(&config(&[Fault::B4], 5, 2, 20_000), &()).finding.expect("the fault is found");
     let header = &found.minimized.program.header;
-    assert_eq!(header.faults, [Fault::S10]);
+    assert_eq!(header.faults, [Fault::B4]);
     let Expect::Violation { invariant, signature } = &header.expect else {
         panic!("it expects the violation");
     };
