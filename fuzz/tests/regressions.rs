@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use stocktake::engine::runner::{Engine, Runner};
 use stocktake::program::{Action, Assertion, Expect, Program, State};
-use stocktake::replay::{Replay, Summary, Verdict, replay_files, traces_below};
+use stocktake::replay::{Replay, Summary, replay_files, traces_below};
 use stocktake::report::text;
 use stocktake::tally::Tally;
 use stocktake::trace::{self, Reading, canonical};
@@ -93,8 +93,7 @@ fn every_trace_meets_its_expectation() {
     let summary = replayed();
     let unreadable: Vec<String> = summary.unreadable.iter().map(ToString::to_string).collect();
     none(&unreadable);
-    assert_eq!(summary.passed, summary.total, "\n{}", text::checked(&summary));
-    assert!(summary.replays.iter().all(|replay| replay.verdict == Verdict::Passed));
+    assert!(summary.passed == summary.total && summary.total > 0, "\n{}", text::checked(&summary));
 }
 
 /// With `INSTA_UPDATE=no` a changed report fails; `cargo insta review` or `INSTA_UPDATE=always` accepts it.

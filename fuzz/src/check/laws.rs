@@ -163,7 +163,7 @@ impl World<'_> {
     pub(super) fn check_bucket(&self, birth: GroupId, book: &BucketBook) -> Law {
         let thing = Thing::ObjcgOf(birth);
         let refs = self.model.bucket_refs(birth) as i64;
-        let holders = [("base, program and objects", refs), ("byte stocks", book.stocks)];
+        let holders = [("references of base, program and objects", refs), ("byte stocks", book.stocks)];
         let expected = refs + book.stocks;
         let Some(view) = book.objcg.and_then(|objcg| self.machine.objcg(objcg)) else {
             if expected == 0 || !self.checks.has(Invariant::I12) {
