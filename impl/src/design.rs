@@ -86,16 +86,16 @@ macro_rules! rooms {
 rooms! {
     /// The per-CPU page stock.
     stock: StockDesign = "stock" {
-        (default) SevenSlots = "seven-slots", New, "Linux 6.16 to 7.1, kernel-facts 1.0.3",
+        (default) SevenSlots = "seven-slots", New, "Linux 6.16 to 7.1, KERNEL-FACTS 1.0.3",
             "seven cached groups per CPU, victims in round robin";
-        SingleSlot = "single-slot", Old, "Linux 2.6.33 to 6.15, kernel-facts 1.0.3",
+        SingleSlot = "single-slot", Old, "Linux 2.6.33 to 6.15, KERNEL-FACTS 1.0.3",
             "one cached group per CPU";
     }
     /// The order of the steps that take a group offline.
     offline: OfflineDesign = "offline" {
-        (default) DrainFirst = "drain-first", Corrected, "kernel-facts 1.2, bug S12",
+        (default) DrainFirst = "drain-first", Corrected, "KERNEL-FACTS 1.2, bug S12",
             "stocks are asked to drain while the group's objcgs are still its own";
-        ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, kernel-facts 1.2",
+        ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, KERNEL-FACTS 1.2",
             "objcgs are reparented first, so the drain's flush test no longer finds their byte stocks";
     }
 }

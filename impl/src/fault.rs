@@ -58,7 +58,7 @@ faults! {
     R1, "R1", "c5c8b16b596e, Linux 5.16",
         "charging objects skips root, uncharging them does not";
     P1, "P1", "this project",
-        "evicting a victim from the page stock keeps its css reference";
+        "draining a stock slot whose pages are used up keeps its css reference";
     P2, "P2", "this project",
         "after the exact retry of a charge the stock is filled as if the whole batch had been charged";
     P3, "P3", "this project",

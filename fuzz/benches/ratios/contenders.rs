@@ -1,13 +1,19 @@
 //! What charges and uncharges 128 bytes: the machine's byte stock, and what it is compared with.
 //!
-//! All do one pair at a time, with the object's owner and its size hidden from the optimiser at each operation, and
-//! with their state in memory between operations.
+//! Each contender has [`STOCKS`] instances and goes round them, a pair at a time: back to back on a single one, a pair
+//! does little but wait for the store of the pair before, which no program does that also uses its objects.
+//!
+//! In all of them the optimiser knows neither the object's owner nor its size, and `black_box` makes it leave the state
+//! in memory after each operation and read it again: it is shown where the state is once, and that anything may have
+//! changed after each operation.
 
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 use stocktake_impl::{Bytes, Config, Cpu, Machine, NO_LIMIT, ObjcgRef, PAGE_SIZE, Plain};
 
+/// Instances of each contender.
+pub(crate) const STOCKS: usize = 4;
 /// Size of the object.
 const SIZE: u64 = 128;
 /// Levels of counters: the group's, and three above it.
@@ -39,20 +45,20 @@ impl Stocked {
     }
 }
 
-/// Pairs that hit the byte stock of an owned CPU.
-pub(crate) fn byte_stock(machine: &Machine, cpu: &mut Cpu, objcg: ObjcgRef, pairs: u64) {
-    for _ in 0..pairs {
-        let cpu = black_box(&mut *cpu);
-        let charged = machine.obj_cgroup_charge(&Plain, cpu, black_box(objcg), Bytes(black_box(SIZE)));
-        black_box(charged.is_ok());
-        let cpu = black_box(cpu);
-        machine.obj_cgroup_uncharge(&Plain, cpu, black_box(objcg), Bytes(black_box(SIZE)));
+/// Pairs that hit the byte stocks of owned CPUs.
+pub(crate) fn byte_stocks(machine: &Machine, cpus: &mut [Cpu; STOCKS], objcg: ObjcgRef, pairs: u64) {
+    let cpus = black_box(cpus);
+    let (objcg, size) = black_box((objcg, SIZE));
+    for pair in 0..pairs {
+        let cpu = &mut cpus[pair as usize % STOCKS];
+        black_box(machine.obj_cgroup_charge(&Plain, cpu, objcg, Bytes(size)).is_ok());
+        black_box(machine.obj_cgroup_uncharge(&Plain, cpu, objcg, Bytes(size)));
     }
 }
 
-/// An objcg as the stand-ins know it: two numbers, like a handle.
-type Owner = (u32, u32);
-const OWNER: Owner = (3, 1);
+/// An objcg as the stand-ins know it: a number, like a handle.
+type Owner = u64;
+const OWNER: Owner = (1 << 32) | 3;
 
 struct LocalStock {
     owner: Cell<Owner>,
@@ -60,21 +66,26 @@ struct LocalStock {
 }
 
 thread_local! {
-    static STOCK: LocalStock =
-        const { LocalStock { owner: Cell::new(OWNER), bytes: Cell::new(PAGE_SIZE - SIZE) } };
+    static LOCAL: [LocalStock; STOCKS] = const {
+        [const { LocalStock { owner: Cell::new(OWNER), bytes: Cell::new(PAGE_SIZE - SIZE) } }; STOCKS]
+    };
 }
 
-/// Pairs that hit a stock in thread-local cells: the same comparison and the same arithmetic.
-pub(crate) fn thread_local_stock(pairs: u64) {
-    for _ in 0..pairs {
-        black_box(local_charge(black_box(OWNER), black_box(SIZE)));
-        local_uncharge(black_box(OWNER), black_box(SIZE));
+/// Pairs that hit stocks in thread-local cells: the same comparison and the same arithmetic.
+pub(crate) fn thread_local_stocks(pairs: u64) {
+    LOCAL.with(|stocks| _ = black_box(stocks));
+    let (owner, size) = black_box((OWNER, SIZE));
+    for pair in 0..pairs {
+        let at = pair as usize % STOCKS;
+        black_box(local_charge(at, owner, size));
+        black_box(local_uncharge(at, owner, size));
     }
 }
 
 #[inline]
-fn local_charge(owner: Owner, size: u64) -> bool {
-    STOCK.with(|stock| {
+fn local_charge(at: usize, owner: Owner, size: u64) -> bool {
+    LOCAL.with(|stocks| {
+        let stock = &stocks[at];
         let bytes = stock.bytes.get();
         if stock.owner.get() == owner && bytes >= size {
             stock.bytes.set(bytes - size);
@@ -85,8 +96,9 @@ fn local_charge(owner: Owner, size: u64) -> bool {
 }
 
 #[inline]
-fn local_uncharge(owner: Owner, size: u64) {
-    STOCK.with(|stock| {
+fn local_uncharge(at: usize, owner: Owner, size: u64) {
+    LOCAL.with(|stocks| {
+        let stock = &stocks[at];
         if stock.owner.get() != owner {
             refill(stock, owner, 0);
         }
@@ -106,28 +118,30 @@ fn refill(stock: &LocalStock, owner: Owner, size: u64) -> bool {
 
 /// The least that an owned stock can be.
 pub(crate) struct OwnedStock {
-    owner: Option<Owner>,
+    owner: Owner,
     bytes: u64,
 }
 
 impl OwnedStock {
     /// Most of a page.
     pub(crate) fn new() -> OwnedStock {
-        OwnedStock { owner: Some(OWNER), bytes: PAGE_SIZE - SIZE }
+        OwnedStock { owner: OWNER, bytes: PAGE_SIZE - SIZE }
     }
 
-    /// Pairs that hit it.
-    pub(crate) fn run(&mut self, pairs: u64) {
-        for _ in 0..pairs {
-            let stock = black_box(&mut *self);
-            black_box(stock.charge(black_box(OWNER), black_box(SIZE)));
-            black_box(stock).uncharge(black_box(OWNER), black_box(SIZE));
+    /// Pairs that hit them.
+    pub(crate) fn run(stocks: &mut [OwnedStock; STOCKS], pairs: u64) {
+        let stocks = black_box(stocks);
+        let (owner, size) = black_box((OWNER, SIZE));
+        for pair in 0..pairs {
+            let stock = &mut stocks[pair as usize % STOCKS];
+            black_box(stock.charge(owner, size));
+            black_box(stock.uncharge(owner, size));
         }
     }
 
     #[inline]
     fn charge(&mut self, owner: Owner, size: u64) -> bool {
-        if self.owner == Some(owner) && self.bytes >= size {
+        if self.owner == owner && self.bytes >= size {
             self.bytes -= size;
             return true;
         }
@@ -136,7 +150,7 @@ impl OwnedStock {
 
     #[inline]
     fn uncharge(&mut self, owner: Owner, size: u64) {
-        if self.owner != Some(owner) {
+        if self.owner != owner {
             self.refill(owner, 0);
         }
         self.bytes += size;
@@ -147,7 +161,7 @@ impl OwnedStock {
 
     #[cold]
     fn refill(&mut self, owner: Owner, size: u64) -> bool {
-        *self = OwnedStock { owner: Some(owner), bytes: PAGE_SIZE.saturating_sub(size) };
+        *self = OwnedStock { owner, bytes: PAGE_SIZE.saturating_sub(size) };
         true
     }
 }
@@ -170,10 +184,12 @@ impl Counters {
     }
 
     /// Pairs of one page each.
-    pub(crate) fn run(&self, pairs: u64) {
-        for _ in 0..pairs {
-            black_box(self.charge(black_box(1)));
-            self.uncharge(black_box(1));
+    pub(crate) fn run(counters: &[Counters; STOCKS], pairs: u64) {
+        let (counters, pages) = black_box((counters, 1));
+        for pair in 0..pairs {
+            let counters = &counters[pair as usize % STOCKS];
+            black_box(counters.charge(pages));
+            black_box(counters.uncharge(pages));
         }
     }
 

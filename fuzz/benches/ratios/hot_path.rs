@@ -1,6 +1,6 @@
 //! A 128-byte charge and uncharge that hits the byte stock, on one thread.
 
-use crate::contenders::{Counters, OwnedStock, Stocked, byte_stock, thread_local_stock};
+use crate::contenders::{Counters, OwnedStock, STOCKS, Stocked, byte_stocks, thread_local_stocks};
 use crate::report::{Goal, Row};
 use crate::sampling::{Effort, Ratio, take_turns, time_per_unit};
 
@@ -9,20 +9,22 @@ const QUICK: u64 = 20_000;
 const SLOW: u64 = 1_000;
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
-    let Stocked { machine, mut cpus, objcg } = Stocked::new(1);
-    let cpu = &mut cpus[0];
-    let mut owned_struct = OwnedStock::new();
-    let counters = Counters::new();
+    let Stocked { machine, mut cpus, objcg } = Stocked::new(STOCKS);
+    let (sets, _) = cpus.as_chunks_mut::<STOCKS>();
+    let mut owned: [OwnedStock; STOCKS] = std::array::from_fn(|_| OwnedStock::new());
+    let counters: [Counters; STOCKS] = std::array::from_fn(|_| Counters::new());
     let times = take_turns(
         effort.rounds(2_001),
         [
-            &mut |_| time_per_unit(QUICK, || byte_stock(&machine, cpu, objcg, QUICK)),
-            &mut |_| time_per_unit(SLOW, || counters.run(SLOW)),
-            &mut |_| time_per_unit(QUICK, || thread_local_stock(QUICK)),
-            &mut |_| time_per_unit(QUICK, || owned_struct.run(QUICK)),
+            &mut |_| time_per_unit(QUICK, || byte_stocks(&machine, &mut sets[0], objcg, QUICK)),
+            &mut |_| time_per_unit(SLOW, || Counters::run(&counters, SLOW)),
+            &mut |_| time_per_unit(QUICK, || thread_local_stocks(QUICK)),
+            &mut |_| time_per_unit(QUICK, || OwnedStock::run(&mut owned, QUICK)),
         ],
     );
-    for i in 0..4 { eprintln!("DBG {} {:?}", i, Ratio::over(times.iter().map(|t| t[i]))); }
+    for i in 0..4 {
+        eprintln!("DBG {} {:?}", i, Ratio::over(times.iter().map(|t| t[i])));
+    }
     vec![
         Row {
             name: "byte-stock-vs-counters",

@@ -1,15 +1,16 @@
-//! The same pair on two threads at once, each with its own CPU of one machine.
+//! The same pair on two threads at once, each with its own CPUs of one machine.
 //!
-//! Two threads run at once only if the machine underneath lets them: a round counts if both were at it for nearly all
-//! of its time, from when the first began until the last ended.
+//! Two threads run at once only if the operating system lets them. So before each sample they toss a number to and fro
+//! a few times: if that is quick, both are running. And a round counts if both were at it for nearly all of its time,
+//! from when the first began until the last ended. While one is measured alone the other waits on its core, so that it
+//! still has it afterwards.
 
-use crate::contenders::{Counters, Stocked, byte_stock};
+use crate::contenders::{Counters, STOCKS, Stocked, byte_stocks};
 use crate::report::{Goal, Row};
 use crate::sampling::{Effort, Ratio};
 use std::hint::spin_loop;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const QUICK: u64 = 60_000;
@@ -21,16 +22,18 @@ const ROUNDS: usize = 501;
 const PATIENCE: Duration = Duration::from_secs(6);
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
-    let Stocked { machine, mut cpus, objcg } = Stocked::new(2);
+    let Stocked { machine, mut cpus, objcg } = Stocked::new(2 * STOCKS);
     let machine = &machine;
-    let [here, there] = cpus.as_mut_slice() else { unreachable!("two CPUs were asked for") };
-    let counters = Counters::new();
+    let (sets, _) = cpus.as_chunks_mut::<STOCKS>();
+    let [here, there] = sets else { unreachable!("so many CPUs were asked for") };
+    let counters: [Counters; STOCKS] = std::array::from_fn(|_| Counters::new());
+    let counters = &counters;
     let stocks = compare(
         effort,
-        || byte_stock(machine, here, objcg, QUICK),
-        || byte_stock(machine, there, objcg, QUICK),
+        || byte_stocks(machine, here, objcg, QUICK),
+        || byte_stocks(machine, there, objcg, QUICK),
     );
-    let atomics = compare(effort, || counters.run(SLOW), || counters.run(SLOW));
+    let atomics = compare(effort, || Counters::run(counters, SLOW), || Counters::run(counters, SLOW));
     vec![
         Row {
             name: "byte-stock-two-threads",
@@ -76,40 +79,25 @@ impl Span {
 /// The time of `here` while `there` does the same, divided by its time alone.
 fn compare(effort: Effort, mut here: impl FnMut(), mut there: impl FnMut() + Send) -> Ratio {
     let rounds = effort.rounds(ROUNDS);
-    // The first meeting wakes the helper up, and costs the kernel's time; the second starts both at the same moment.
-    let awake = Barrier::new(2);
-    let at_the_line = AtomicUsize::new(0);
-    let (go, told) = mpsc::channel::<()>();
-    let (done, spans) = mpsc::channel::<Span>();
     let (mut counted, mut others) = (Vec::new(), Vec::new());
+    let table = Table::default();
     std::thread::scope(|scope| {
-        let (awake, at_the_line) = (&awake, &at_the_line);
-        scope.spawn(move || {
-            for () in told {
-                awake.wait();
-                start_together(at_the_line);
-                if done.send(Span::of(&mut there)).is_err() {
-                    return;
-                }
-            }
-        });
+        scope.spawn(|| table.serve(&mut there));
         let began = Instant::now();
         while counted.len() < rounds && (began.elapsed() < PATIENCE || counted.len() + others.len() < rounds)
         {
+            table.until_both_run(began);
             let alone = Span::of(&mut here).seconds();
-            at_the_line.store(0, Ordering::Release);
-            if go.send(()).is_err() {
-                break;
-            }
-            awake.wait();
-            start_together(at_the_line);
+            table.until_both_run(began);
+            table.order(Order::Run);
             let mine = Span::of(&mut here);
-            let Ok(other) = spans.recv() else { break };
+            table.wait();
+            let Some(other) = table.span.lock().ok().and_then(|span| *span) else { break };
             let together = (mine.seconds() + other.seconds()) / 2.0;
             let ratios = if mine.overlap(other) >= OVERLAP { &mut counted } else { &mut others };
             ratios.push(together / alone);
         }
-        drop(go);
+        table.order(Order::Stop);
     });
     eprintln!("DBG {} {}", counted.len(), others.len());
     // Where the machine hardly ever ran both at once, everything counts: better a poor number than none.
@@ -119,9 +107,80 @@ fn compare(effort: Effort, mut here: impl FnMut(), mut there: impl FnMut() + Sen
     Ratio::over(counted)
 }
 
-fn start_together(at_the_line: &AtomicUsize) {
-    at_the_line.fetch_add(1, Ordering::AcqRel);
-    while at_the_line.load(Ordering::Acquire) < 2 {
-        spin_loop();
+/// What the helper is told to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Answer,
+    Run,
+    Stop,
+}
+
+/// A number in a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Number(AtomicU64);
+
+/// Where the two threads meet. An order is a number: which order it is, and beyond that how many there were.
+#[derive(Default)]
+struct Table {
+    ordered: Number,
+    answered: Number,
+    span: Mutex<Option<Span>>,
+}
+
+impl Table {
+    const ORDERS: [Order; 4] = [Order::Answer, Order::Run, Order::Stop, Order::Stop];
+
+    fn order(&self, order: Order) {
+        let last = self.ordered.0.load(Ordering::Relaxed);
+        self.ordered.0.store((last / 4 + 1) * 4 + order as u64, Ordering::Release);
+    }
+
+    /// Wait until the last order has been carried out.
+    fn wait(&self) {
+        let ordered = self.ordered.0.load(Ordering::Relaxed);
+        while self.answered.0.load(Ordering::Acquire) != ordered {
+            spin_loop();
+        }
+    }
+
+    /// Toss until a few tosses are quick, or patience ends.
+    fn until_both_run(&self, began: Instant) {
+        const TOSSES: usize = 8;
+        const QUICK: Duration = Duration::from_micros(10);
+        loop {
+            let start = Instant::now();
+            for _ in 0..TOSSES {
+                self.order(Order::Answer);
+                self.wait();
+            }
+            if start.elapsed() < QUICK || began.elapsed() > PATIENCE {
+                return;
+            }
+        }
+    }
+
+    /// The helper's side.
+    fn serve(&self, work: &mut impl FnMut()) {
+        let mut last = 0;
+        loop {
+            let ordered = self.ordered.0.load(Ordering::Acquire);
+            if ordered == last {
+                spin_loop();
+                continue;
+            }
+            last = ordered;
+            match Table::ORDERS[(ordered % 4) as usize] {
+                Order::Answer => {}
+                Order::Run => {
+                    let span = Span::of(work);
+                    if let Ok(mut place) = self.span.lock() {
+                        *place = Some(span);
+                    }
+                }
+                Order::Stop => return,
+            }
+            self.answered.0.store(ordered, Ordering::Release);
+        }
     }
 }

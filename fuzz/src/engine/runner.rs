@@ -48,7 +48,7 @@ impl Runner {
     pub fn new(engine: Engine) -> Runner {
         Runner {
             state: match engine {
-                Engine::Lockstep => State::Lockstep(Box::new(Lockstep::new())),
+                Engine::Lockstep => State::Lockstep(Box::default()),
             },
         }
     }

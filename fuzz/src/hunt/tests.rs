@@ -54,7 +54,7 @@ fn seeds_give_different_hunts() {
 
 #[test]
 fn a_hunt_for_some_time_runs_a_prefix_of_the_same_executions() {
-    let limit = Limit::Time(Duration::from_millis(50));
+    let limit = Limit::Time(Duration::from_millis(300));
     let timed = hunt(&Config { limit, ..config(&[], 9, 2, 0) }, &()).tally;
     assert!(timed.executions > 0);
     let counted = hunt(&config(&[], 9, 1, timed.executions), &()).tally;

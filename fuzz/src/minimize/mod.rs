@@ -2,7 +2,7 @@
 //!
 //! Greedy and deterministic. Steps are deleted first, in chunks and then one by one and in pairs; what is left is
 //! made simpler: fewer CPUs, no injected failures, groups nearer to root, rounder limits, smaller numbers. Each
-//! change is kept only if the program becomes smaller ([`size`]) and still fails with the same signature, and
+//! change is kept only if the program becomes smaller (see `size.rs`) and still fails with the same signature, and
 //! all of it is repeated until nothing helps any more. Deleting what creates a thing deletes its users too:
 //! every candidate goes through [`fix_up`] before it is run.
 //!
@@ -70,7 +70,7 @@ fn minimize_with(
 ) -> Minimized {
     let mut minimized = match Search::start(program, violation, budget_steps, run) {
         Some(mut search) => {
-            search.to_fixpoint();
+            search.run_to_fixpoint();
             search.finish()
         }
         None => Minimized {

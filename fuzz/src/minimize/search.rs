@@ -37,7 +37,7 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     }
 
     /// Repeat all passes until none of them helps.
-    pub(super) fn to_fixpoint(&mut self) {
+    pub(super) fn run_to_fixpoint(&mut self) {
         loop {
             let before = self.size;
             self.delete();

@@ -25,7 +25,7 @@ impl ByteStock {
 
     #[inline]
     fn take(&mut self, objcg: ObjcgRef, size: Bytes) -> bool {
-        if self.objcg == Some(objcg) && self.bytes >= size.0 {
+        if objcg.is_in(self.objcg) && self.bytes >= size.0 {
             self.bytes -= size.0;
             return true;
         }
@@ -121,7 +121,7 @@ impl Machine {
     /// Put bytes into this CPU's stock. More than a page is too much to keep; exactly a page is not.
     #[inline]
     fn refill_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, bytes: Bytes) {
-        if cpu.bytes.objcg != Some(objcg) {
+        if !objcg.is_in(cpu.bytes.objcg) {
             self.change_byte_stock(e, cpu, objcg);
         }
         cpu.bytes.bytes += bytes.0;

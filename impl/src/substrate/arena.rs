@@ -9,6 +9,7 @@ use super::word::{Lock, Word};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 
 /// What lives in an arena.
 pub trait Item {
@@ -19,30 +20,50 @@ pub trait Item {
 }
 
 /// A reference to an object: its slot and the slot's generation when it was allocated.
+///
+/// One word, as in [`Handle::to_word`]: to compare two of them, as each stock hit does, is to compare two numbers.
 pub struct Handle<T> {
-    index: u32,
-    generation: u32,
+    word: NonZeroU64,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Handle<T> {
+    /// `None` for slot 0 of generation 0. Generations in use are odd.
+    #[inline(always)]
+    fn new(index: usize, generation: i64) -> Option<Handle<T>> {
+        Handle::from_word((generation << 32) | i64::from(index as u32))
+    }
+
     /// Number of the object's slot.
+    #[inline(always)]
     pub fn index(self) -> usize {
-        self.index as usize
+        self.word.get() as u32 as usize
+    }
+
+    #[inline(always)]
+    fn generation(self) -> i64 {
+        (self.word.get() >> 32) as i64
     }
 
     #[inline(always)]
     pub(crate) fn to_word(self) -> i64 {
-        (i64::from(self.generation) << 32) | i64::from(self.index)
+        self.word.get() as i64
     }
 
     /// `None` for the word 0: generations in use are odd, so no handle is 0.
     #[inline(always)]
     pub(crate) fn from_word(word: i64) -> Option<Handle<T>> {
-        (word != 0).then_some(Handle { index: word as u32, generation: (word >> 32) as u32, of: PhantomData })
+        NonZeroU64::new(word as u64).map(|word| Handle { word, of: PhantomData })
+    }
+
+    /// Whether this is what `place` holds.
+    #[inline(always)]
+    pub(crate) fn is_in(self, place: Option<Handle<T>>) -> bool {
+        word_of(place) == self.to_word()
     }
 }
 
+#[inline(always)]
 pub(crate) fn word_of<T>(handle: Option<Handle<T>>) -> i64 {
     handle.map_or(0, Handle::to_word)
 }
@@ -56,7 +77,7 @@ impl<T> Copy for Handle<T> {}
 impl<T> PartialEq for Handle<T> {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && self.generation == other.generation
+        self.word == other.word
     }
 }
 impl<T> Eq for Handle<T> {}
@@ -67,7 +88,7 @@ impl<T> Hash for Handle<T> {
 }
 impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}.{}", self.index, self.generation)
+        write!(f, "#{}.{}", self.index(), self.generation())
     }
 }
 
@@ -133,24 +154,24 @@ impl<T: Item> Arena<T> {
             }
         };
         let generation = self.slots[index as usize].generation.add(e, 1) + 1;
-        Some(Handle { index, generation: generation as u32, of: PhantomData })
+        Handle::new(index as usize, generation)
     }
 
     /// Give an object's slot back. Its handles are stale from now on.
     pub(crate) fn free<E: Env>(&self, e: &E, handle: Handle<T>) {
         let slot = &self.slots[handle.index()];
-        if !slot.generation.replace(e, i64::from(handle.generation), i64::from(handle.generation) + 1) {
+        if !slot.generation.replace(e, handle.generation(), handle.generation() + 1) {
             e.oops(Oops::Stale(slot.generation.label()));
             return;
         }
-        self.free.lock(e).returned.push(handle.index);
+        self.free.lock(e).returned.push(handle.index() as u32);
     }
 
     /// The object. A stale handle is reported, and gives whatever lives in the slot now.
     #[inline]
     pub(crate) fn get<E: Env>(&self, e: &E, handle: Handle<T>) -> &T {
         let slot = &self.slots[handle.index()];
-        if E::WATCHED && slot.generation.peek() != i64::from(handle.generation) {
+        if E::WATCHED && slot.generation.peek() != handle.generation() {
             e.oops(Oops::Stale(slot.generation.label()));
         }
         &slot.item
@@ -159,16 +180,15 @@ impl<T: Item> Arena<T> {
     /// The object, seen from outside the run; `None` if it has been freed.
     pub(crate) fn peek(&self, handle: Handle<T>) -> Option<&T> {
         let slot = &self.slots[handle.index()];
-        (slot.generation.peek() == i64::from(handle.generation)).then_some(&slot.item)
+        (slot.generation.peek() == handle.generation()).then_some(&slot.item)
     }
 
     /// The object that lives in slot number `index`, seen from outside the run.
     pub(crate) fn at(&self, index: usize) -> Option<(Handle<T>, &T)> {
         let slot = &self.slots[index];
         let generation = slot.generation.peek();
-        (generation % 2 == 1).then(|| {
-            (Handle { index: index as u32, generation: generation as u32, of: PhantomData }, &slot.item)
-        })
+        let lives = generation % 2 == 1;
+        Handle::new(index, generation).filter(|_| lives).map(|handle| (handle, &slot.item))
     }
 
     /// Every live object, in slot order, seen from outside the run.

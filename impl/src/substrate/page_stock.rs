@@ -30,7 +30,7 @@ struct Slot {
 impl PageStock {
     #[inline]
     fn slot_of(&self, memcg: MemcgRef) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.memcg == Some(memcg))
+        self.slots.iter().position(|slot| memcg.is_in(slot.memcg))
     }
 
     /// What is in one slot.
@@ -101,21 +101,12 @@ impl Machine {
             let victim = cpu.pages.drain_index % usable;
             cpu.pages.drain_index = (victim + 1) % usable;
             e.mark(Mark::StockVictimEvicted);
-            self.evict(e, cpu, victim);
+            self.drain_slot(e, cpu, victim);
             victim
         });
         self.css_get(e, memcg);
         cpu.pages.slots[index] = Slot { memcg: Some(memcg), pages: pages.0 };
         self.cpus[cpu.id].cached[index].store(e, memcg.to_word());
-    }
-
-    fn evict<E: Env>(&self, e: &E, cpu: &mut Cpu, victim: usize) {
-        if e.fault(Fault::P1) {
-            if let Some(memcg) = cpu.pages.slots[victim].memcg {
-                self.css_get(e, memcg);
-            }
-        }
-        self.drain_slot(e, cpu, victim);
     }
 
     /// Give a slot's pages back to the counters, and its reference to the group.
@@ -127,6 +118,9 @@ impl Machine {
         }
         // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
         self.cpus[cpu.id].cached[index].store(e, 0);
+        if slot.pages == 0 && e.fault(Fault::P1) {
+            return;
+        }
         self.css_put(e, memcg);
     }
 

@@ -84,7 +84,7 @@ fn the_lowest_failing_execution_ends_the_search_for_any_number_of_threads() {
 
 #[test]
 fn what_ran_until_the_deadline_is_a_prefix_of_whole_chunks() {
-    let until = Until { executions: None, deadline: Some(Instant::now() + Duration::from_millis(30)) };
+    let until = Until { executions: None, deadline: Some(Instant::now() + Duration::from_millis(300)) };
     let found = search(3, until, || Synthetic { failing: &[], slow: true }, &|_| ());
     assert!(found.tally.executions > 0);
     assert!(found.tally.executions.is_multiple_of(CHUNK));
