@@ -141,7 +141,8 @@ impl Machine {
         self.slots[..used]
             .iter()
             .enumerate()
-            .filter_map(|(index, slot)| (slot.used.peek() != 0).then(|| (index, slot.record.peek())))
+            .filter(|(_, slot)| slot.used.peek() != 0)
+            .map(|(index, slot)| (index, slot.record.peek()))
     }
 
     /// Number of swap slots in use.

@@ -147,10 +147,8 @@ impl Machine {
             self.reparent_objcgs(e, cpu, memcg);
         }
         node.css.state.store(e, State::Dying as i64);
-        if let Some(parent) = node.css.parent(e) {
-            if !self.is_online(e, parent) {
-                e.mark(Mark::ParentRemovedFirst);
-            }
+        if node.css.parent(e).is_some_and(|parent| !self.is_online(e, parent)) {
+            e.mark(Mark::ParentRemovedFirst);
         }
         self.id_put(e, memcg, 1);
         self.css_put(e, memcg);

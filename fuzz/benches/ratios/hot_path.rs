@@ -22,9 +22,6 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
             &mut |_| time_per_unit(QUICK, || OwnedStock::run(&mut owned, QUICK)),
         ],
     );
-    for i in 0..4 {
-        eprintln!("DBG {} {:?}", i, Ratio::over(times.iter().map(|t| t[i])));
-    }
     vec![
         Row {
             name: "byte-stock-vs-counters",

@@ -1,7 +1,7 @@
 //! Invariants. After each step only what the step touched is checked, at a cost that does not grow with the number
 //! of groups; at the end everything is recounted from the structures and checked.
 //!
-//! [`Books`] is the running count of what is cached where and of who points at whom, kept by looking at the machine
+//! `Books` is the running count of what is cached where and of who points at whom, kept by looking at the machine
 //! from outside: at the stocks of the CPU that ran, and at the words that were written. The laws that compare the
 //! books with the machine's own counters and counts are in `laws`.
 

@@ -25,7 +25,7 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         let end = self.failing_step() + 1;
         if end < self.len() {
             let len = self.len();
-            self.attempt_without([end..len]);
+            self.attempt_without(end..len);
         }
     }
 
@@ -37,7 +37,7 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
             let mut end = self.len();
             while end > 0 {
                 let start = end.saturating_sub(size);
-                if self.attempt_without([start..end]) {
+                if self.attempt_without(start..end) {
                     self.delete_tail();
                 }
                 // Whatever was deleted besides, a user or the tail, came after the chunk.
@@ -58,7 +58,12 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
             let mut first = last;
             while first > 0 {
                 first -= 1;
-                if self.attempt_without([first..first + 1, last..last + 1]) {
+                let deleted = self.attempt_with(|program| {
+                    remove(program, last..last + 1);
+                    remove(program, first..first + 1);
+                    true
+                });
+                if deleted {
                     self.delete_tail();
                     break;
                 }
@@ -114,12 +119,10 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         }
     }
 
-    /// Try without some ranges of steps, in ascending order.
-    fn attempt_without<const N: usize>(&mut self, ranges: [Range<usize>; N]) -> bool {
+    /// Try without a range of steps.
+    fn attempt_without(&mut self, range: Range<usize>) -> bool {
         self.attempt_with(|program| {
-            for range in ranges.into_iter().rev() {
-                remove(program, range);
-            }
+            remove(program, range);
             true
         })
     }

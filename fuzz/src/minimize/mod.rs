@@ -3,8 +3,8 @@
 //! Greedy and deterministic. Steps are deleted first, in chunks and then one by one and in pairs; what is left is
 //! made simpler: fewer CPUs, no injected failures, groups nearer to root, rounder limits, smaller numbers. Each
 //! change is kept only if the program becomes smaller (see `size.rs`) and still fails with the same signature, and
-//! all of it is repeated until nothing helps any more. Deleting what creates a thing deletes its users too:
-//! every candidate goes through [`fix_up`] before it is run.
+//! all of it is repeated until nothing helps any more; then a step may even grow, if another can go for it.
+//! Deleting what creates a thing deletes its users too: every candidate goes through [`fix_up`] before it is run.
 //!
 //! How programs are run is not known here, and neither is where they come from.
 

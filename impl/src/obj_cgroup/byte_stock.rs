@@ -25,8 +25,10 @@ impl ByteStock {
 
     #[inline]
     fn take(&mut self, objcg: ObjcgRef, size: Bytes) -> bool {
-        if objcg.is_in(self.objcg) && self.bytes >= size.0 {
-            self.bytes -= size.0;
+        if objcg.is_in(self.objcg)
+            && let Some(rest) = self.bytes.checked_sub(size.0)
+        {
+            self.bytes = rest;
             return true;
         }
         false

@@ -41,13 +41,13 @@ impl Machine {
         let mut level = memcg;
         while level != self.root {
             let node: &crate::memcg::Memcg = self.memcgs.get(e, level);
-            if let Some(objcg) = node.objcg_of(e) {
-                if self.objcgs.get(e, objcg).refs.inc_not_zero(e) {
-                    if level != memcg {
-                        e.mark(Mark::ObjcgWalkUp);
-                    }
-                    return Some(objcg);
+            if let Some(objcg) = node.objcg_of(e)
+                && self.objcgs.get(e, objcg).refs.inc_not_zero(e)
+            {
+                if level != memcg {
+                    e.mark(Mark::ObjcgWalkUp);
                 }
+                return Some(objcg);
             }
             level = node.css.counter_parent().unwrap_or(self.root);
         }

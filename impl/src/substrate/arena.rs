@@ -21,7 +21,7 @@ pub trait Item {
 
 /// A reference to an object: its slot and the slot's generation when it was allocated.
 ///
-/// One word, as in [`Handle::to_word`]: to compare two of them, as each stock hit does, is to compare two numbers.
+/// One word, as in `Handle::to_word`: to compare two of them, as each stock hit does, is to compare two numbers.
 pub struct Handle<T> {
     word: NonZeroU64,
     of: PhantomData<fn() -> T>,

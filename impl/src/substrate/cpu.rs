@@ -1,7 +1,7 @@
 //! A CPU: the part that only its runner touches, and the part that others may look at.
 //!
 //! Whoever runs on a CPU holds its [`Cpu`] as `&mut`: a hit in a stock is plain loads and stores. What a remote
-//! CPU needs to see is published in [`CpuShared`]; it never reads a count, and never changes a stock. It asks
+//! CPU needs to see is published in `CpuShared`; it never reads a count, and never changes a stock. It asks
 //! for a drain by queueing work, as the kernel does.
 
 use super::env::{Label, What};

@@ -1,7 +1,7 @@
 //! Lifetime of a group: `allocated → online → offlining → dying → released → freed`.
 //!
-//! The count is kept by hand. A reference may be taken with [`Machine::css_get`] only by somebody who already
-//! has one or is otherwise guaranteed one; whoever finds a group under RCU must use [`Machine::css_tryget`],
+//! The count is kept by hand. A reference may be taken with `css_get` only by somebody who already
+//! has one or is otherwise guaranteed one; whoever finds a group under RCU must use `css_tryget`,
 //! since the count may already be zero. Root is never counted.
 
 use super::arena::{Handle, word_of};

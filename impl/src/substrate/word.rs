@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 /// A shared word that knows what it is, so that an access can be reported by name.
 ///
 /// Loads and updates are sequentially consistent, stores release: the pairs that need more than that (a limit
-/// write against a charge) use [`Word::swap`].
+/// write against a charge) use `swap`.
 #[derive(Debug)]
 pub struct Word {
     label: Label,
