@@ -5,6 +5,7 @@ use super::labels::Labels;
 use super::reader::Reader;
 use super::spelling::{Form, PAGES, form};
 use super::visit::{Kind, Role};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use stocktake_model::{ChargeId, GroupId, MmOp, MmUserId, Pages, TaskId, Via};
 
@@ -164,10 +165,20 @@ impl<'t> Reader<'t> {
 }
 
 impl Labels {
+    /// The name of a task.
+    pub fn task(&self, task: TaskId) -> Cow<'_, str> {
+        self.label(Kind::Task, task.0)
+    }
+
+    /// The name of a user of an mm that is no task.
+    pub fn mm_user(&self, user: MmUserId) -> Cow<'_, str> {
+        self.label(Kind::User, user.0)
+    }
+
     pub(super) fn write_mm_op(&self, op: &MmOp, to: &mut String) -> fmt::Result {
         let word = word(op);
-        let task = |task: TaskId| self.label(Kind::Task, task.0);
-        let user = |user: MmUserId| self.label(Kind::User, user.0);
+        let task = |id: TaskId| self.task(id);
+        let user = |id: MmUserId| self.mm_user(id);
         let via = |via: Via| match via {
             Via::Task(id) => task(id),
             Via::User(id) => user(id),

@@ -47,8 +47,11 @@ impl Machine {
         let mut list = self.mm.tasklist.lock(e);
         if leader == task {
             *list.process(leader) = Some(Process { leader, threads: vec![task], running: 1 });
-            let parent = Handle::from_word(self.task(e, task).parent.load(e));
-            list.children(parent).push(task);
+            // Kernel threads are children of kthreadd, which no search ever begins at.
+            if !self.is_kthread(e, task) {
+                let parent = Handle::from_word(self.task(e, task).parent.load(e));
+                list.children(parent).push(task);
+            }
         } else if let Some(process) = list.process(leader) {
             process.threads.push(task);
             process.running += 1;

@@ -57,7 +57,7 @@ pub(super) struct Mms {
     tasks: Names<Task>,
     users: Names<User>,
     mms: Vec<Mm>,
-    /// The threads of each process that run, by its first task.
+    /// The threads of each process, those in the middle of their exit included, by its first task.
     threads: Names<Vec<TaskId>>,
 }
 
@@ -113,7 +113,8 @@ impl Model {
             MmOp::ExecMake { new, task } => {
                 mms.users.fresh(new.index())?;
                 let found = self.idle(task)?;
-                // A helper that the kernel starts has no mm before its exec.
+                // A helper that the kernel starts has no mm before its exec. Any other thread ends its exit first
+                // (`de_thread`).
                 let helper = found.kthread && found.mm.is_none();
                 let alone = mms.threads.live(found.leader.index())?.len() == 1 && found.leader == task;
                 if helper || (!found.kthread && alone) { Ok(()) } else { Err(Skip::Absent) }
@@ -444,15 +445,15 @@ impl Model {
     fn exit_begin(&mut self, task: TaskId) {
         let Some(found) = self.mms.tasks.get_mut(task.index()) else { return };
         found.stage = Stage::Exiting;
-        let (group, leader) = (found.group, found.leader);
-        if let Some(threads) = self.mms.threads.get_mut(leader.index()) {
-            threads.retain(|&other| other != task);
-        }
+        let group = found.group;
         self.count_task(group, 0, -1);
     }
 
     fn exit_end(&mut self, task: TaskId) {
         let Some(found) = self.mms.tasks.take(task.index()) else { return };
+        if let Some(threads) = self.mms.threads.get_mut(found.leader.index()) {
+            threads.retain(|&other| other != task);
+        }
         self.leave_mm(task, found.mm);
         self.count_task(found.group, -1, 0);
     }
@@ -461,7 +462,10 @@ impl Model {
         let Some(leader) = self.mms.tasks.get(task.index()).map(|task| task.leader) else { return };
         let Some(threads) = self.mms.threads.get(leader.index()).cloned() else { return };
         for thread in threads {
-            let Some(moved) = self.mms.tasks.get_mut(thread.index()) else { continue };
+            let Some(moved) = self.mms.tasks.get_mut(thread.index()).filter(|task| task.stage == Stage::Live)
+            else {
+                continue;
+            };
             let from = std::mem::replace(&mut moved.group, to);
             let mm = moved.mm.filter(|_| !moved.kthread);
             self.count_task(from, -1, -1);
