@@ -84,6 +84,30 @@ goals! {
         LimitBusy, "limit-busy", "a v1 limit below the usage is refused";
         LimitBelowUsage, "limit-below-usage", "a v2 limit below the usage is written";
         ParentRemovedFirst, "parent-removed-first", "a group goes offline after its parent has been removed";
+        TaskStarted, "task-started", "a process is started in a group";
+        KthreadStarted, "kthread-started", "a kernel thread is started";
+        KthreadUsesMm, "kthread-uses-mm", "a kernel thread works on the mm of a task";
+        Forked, "forked", "a task forks";
+        ForkFailed, "fork-failed", "a fork fails after its mm was made";
+        ThreadStarted, "thread-started", "a thread is started";
+        Vforked, "vforked", "a process is started that shares its parent's mm";
+        MmInitFailed, "mm-init-failed", "the making of an mm fails half way";
+        Execed, "execed", "a task execs";
+        HelperExeced, "helper-execed", "a kernel thread without mm execs";
+        ExecFailed, "exec-failed", "an exec fails after its mm was made";
+        ExecAfterMigration, "exec-after-migration", "a task migrated between the two halves of its exec";
+        Migrated, "migrated", "a process is moved to another group";
+        NoMmToUpdate, "no-mm-to-update", "a kernel thread is forked, moved or execs, and no mm consumes the reference";
+        Exited, "exited", "a task exits";
+        ExitedOffline, "exited-offline", "a task ends its exit after its group has been removed";
+        LeaderExitedFirst, "leader-exited-first", "the leader of a process exits before its threads";
+        MmMixed, "mm-mixed", "some of the tasks that use an mm are moved to another group";
+        MmInherited, "mm-inherited", "a task leaves an mm whose tasks were in different groups to one that stays";
+        MmEnded, "mm-ended", "the last user of an mm lets go";
+        MmCharged, "mm-charged", "a folio is charged through an mm";
+        MmMatched, "mm-matched", "an mm is asked whether it charges a group";
+        LookupWalkedUp, "lookup-walked-up", "the group of an mm has been removed, and an ancestor is charged";
+        LookupPassedDying, "lookup-passed-dying", "on its way up a lookup passes an ancestor that has been removed";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";
@@ -93,6 +117,9 @@ goals! {
         ChargedWhileRemoved, "charged-while-removed", "a group is charged after its removal";
         FreedOnOtherCpu, "freed-on-other-cpu", "an object is freed on another CPU than it was charged on";
         ObjectsOutliveGroup, "objects-outlive-group", "a group goes offline while objects charged in it live";
+        UnboundMmCharged, "unbound-mm-charged", "an mm is charged that no task uses any more";
+        EmbryoCharged, "embryo-charged", "the mm of a fork or an exec is charged before that is finished";
+        RemovalHinderedByTask, "removal-hindered-by-task", "a group is not removed because a task runs in it";
     }
 }
 

@@ -3,7 +3,9 @@
 //! Any subsequence of a program's steps can be run: a step whose operands do not exist is skipped and counted.
 
 use stocktake_impl::{Design, Fault};
-use stocktake_model::{ChargeId, CpuId, GroupId, Mode, ObjcgId, ObjectId, Op, Outcome, SlotId};
+use stocktake_model::{
+    ChargeId, CpuId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, SlotId, TaskId,
+};
 
 /// One program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +121,8 @@ pub enum Assertion {
     Leftover(ObjcgId, u64),
     /// `owner o1 A`: the group that the objcg is attached to now.
     Owner(ObjcgId, GroupId),
+    /// `visited 3`: tasks that all searches for another user of an mm have looked at so far.
+    Visited(u64),
 }
 
 /// The stage of life of a group.
@@ -151,6 +155,10 @@ pub struct Names {
     pub objects: Vec<String>,
     /// Names of swapped-out folios.
     pub slots: Vec<String>,
+    /// Names of tasks.
+    pub tasks: Vec<String>,
+    /// Names of users of mms.
+    pub users: Vec<String>,
 }
 
 /// How many of each kind a program creates: one more than the highest number in use.
@@ -166,6 +174,10 @@ pub struct Population {
     pub objects: usize,
     /// Swapped-out folios.
     pub slots: usize,
+    /// Tasks.
+    pub tasks: usize,
+    /// Users of mms that are no tasks.
+    pub users: usize,
 }
 
 impl Program {
@@ -180,6 +192,19 @@ impl Program {
             Op::Charge { new: ChargeId(n), .. } | Op::SwapIn { new: ChargeId(n), .. } => {
                 most.charges = most.charges.max(usize::from(n) + 1);
             }
+            Op::Mm(op) => match op {
+                MmOp::Charge { new: ChargeId(n), .. } => most.charges = most.charges.max(usize::from(n) + 1),
+                MmOp::Task { new: TaskId(n), .. }
+                | MmOp::Kthread { new: TaskId(n) }
+                | MmOp::Fork { new: TaskId(n), .. }
+                | MmOp::ForkBegin { new: TaskId(n), .. }
+                | MmOp::Thread { new: TaskId(n), .. }
+                | MmOp::Vfork { new: TaskId(n), .. } => most.tasks = most.tasks.max(usize::from(n) + 1),
+                MmOp::ExecMake { new: MmUserId(n), .. } | MmOp::Get { new: MmUserId(n), .. } => {
+                    most.users = most.users.max(usize::from(n) + 1);
+                }
+                _ => {}
+            },
             Op::ObjCharge { new: ObjectId(n), .. } => most.objects = most.objects.max(usize::from(n) + 1),
             Op::SwapOut { new: SlotId(n), .. } => most.slots = most.slots.max(usize::from(n) + 1),
             _ => {}

@@ -24,6 +24,8 @@ pub enum Invariant {
     I8 = 8,
     /// A charge that took new pages from a counter ends within the limit.
     I10 = 10,
+    /// A charge through an mm lands inside every group that holds all tasks that use it.
+    I11 = 11,
     /// No use after free, no count raised from zero.
     I12 = 12,
     /// Every operation ends.
@@ -38,7 +40,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the table.
-    pub const ALL: [Invariant; 14] = [
+    pub const ALL: [Invariant; 15] = [
         Invariant::I1,
         Invariant::I2,
         Invariant::I3,
@@ -48,6 +50,7 @@ impl Invariant {
         Invariant::I7,
         Invariant::I8,
         Invariant::I10,
+        Invariant::I11,
         Invariant::I12,
         Invariant::I13,
         Invariant::I14,
@@ -67,6 +70,7 @@ impl Invariant {
             Invariant::I7 => "I7",
             Invariant::I8 => "I8",
             Invariant::I10 => "I10",
+            Invariant::I11 => "I11",
             Invariant::I12 => "I12",
             Invariant::I13 => "I13",
             Invariant::I14 => "I14",
@@ -92,6 +96,10 @@ impl Invariant {
             Invariant::I7 => "swap records, swap counters and id references agree",
             Invariant::I8 => "no swap slot is leaked",
             Invariant::I10 => "a charge that took new pages from a counter ends within the limit",
+            Invariant::I11 => {
+                "no delegation is escaped: a charge through an mm lands inside every group that holds all tasks that \
+                 use the mm, those in the middle of their exit included"
+            }
             Invariant::I12 => "no object is used after it was freed, and no count rises from zero",
             Invariant::I13 => "every operation ends",
             Invariant::I14 => {

@@ -12,6 +12,8 @@ pub struct Design {
     pub stock: StockDesign,
     /// The order of the steps that take a group offline.
     pub offline: OfflineDesign,
+    /// Which memcg an mm charges.
+    pub mm: MmDesign,
 }
 
 /// The kind of a design.
@@ -97,6 +99,17 @@ rooms! {
             "stocks are asked to drain while the group's objcgs are still its own";
         ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, KERNEL-FACTS 1.2",
             "objcgs are reparented first, so the drain's flush test no longer finds their byte stocks";
+    }
+    /// Which memcg an mm charges.
+    mm: MmDesign = "mm" {
+        (default) MemcgCorrected = "memcg-corrected", Corrected, "seed 000, with what the harness proved necessary",
+            "an mm holds a reference to the group that it charges, and every way in and out of it is balanced";
+        MemcgAsMailed = "memcg-as-mailed", AsMailed, "seed 000, the mail of 31 May 2018",
+            "an mm holds a reference to the group that it charges, as in the mail's hunks";
+        Owner = "owner", Old, "seed 000, Linux 2.6.26 to 4.17",
+            "an mm charges the group of its owner, which looks for another one when it exits or execs";
+        OwnerRepaired = "owner-repaired", Corrected, "Linux 5.2 (c3f3ce049f7d), 5.4 (00d484f354d8) and later",
+            "as owner; failed forks and execs clear the owner, and lookups accept a group that is offline";
     }
 }
 

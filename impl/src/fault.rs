@@ -35,6 +35,20 @@ macro_rules! faults {
 }
 
 faults! {
+    S1, "S1", "seed 000, mm_update_next_owner",
+        "the search for a new owner looks at leaders only, so an mm whose leader has exited has none";
+    S2, "S2", "seed 000, mm_init_memcg",
+        "the mm of a fork charges root until the child is in its group";
+    S3, "S3", "seed 000, mm_init_memcg",
+        "the pointer of a copied mm is not reset: a reference is put that was never taken";
+    S4, "S4", "seed 000, get_mem_cgroup_from_mm",
+        "a lookup that walks up takes one reference, where the caller and the mm consume two";
+    S5, "S5", "seed 000, get_mem_cgroup_from_mm",
+        "a lookup that walks up stops at an ancestor that is dying";
+    B55, "B55", "31a78f23bac0, Linux 2.6.28",
+        "an mm that only others than tasks still use keeps a task as owner that is freed";
+    B58, "B58", "00d484f354d8, Linux 5.4",
+        "a lookup waits for the group of an exiting task to be online, which it never is again";
     S7, "S7", "seed 001, review of memcg_reparent_objcgs",
         "offline takes no css reference for the active objcg before its list is walked";
     S9, "S9", "seed 001, obj_cgroup_release",

@@ -15,15 +15,17 @@ mod hotplug;
 mod inspect;
 mod machine;
 mod memcg;
+mod mm;
 mod obj_cgroup;
 pub mod substrate;
 mod swap;
 
-pub use design::{Design, Kind, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant};
+pub use design::{Design, Kind, MmDesign, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant};
 pub use fault::{Fault, Faults};
 pub use inspect::{MemcgView, ObjcgView};
 pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};
+pub use mm::{Mm, MmRef, MmView, Task, TaskRef, TaskView};
 pub use obj_cgroup::{Objcg, ObjcgRef};
 pub use substrate::arena::Handle;
 pub use substrate::cpu::{Cpu, STOCK_SLOTS};

@@ -2,6 +2,7 @@
 
 use crate::Design;
 use crate::memcg::{Memcg, MemcgRef};
+use crate::mm;
 use crate::obj_cgroup::{Objcg, ObjcgLists};
 use crate::substrate::arena::Arena;
 use crate::substrate::cpu::{Cpu, CpuShared};
@@ -39,6 +40,10 @@ pub struct Config {
     pub slots: usize,
     /// Memcg ids that can be in use at once, root's not counted.
     pub ids: usize,
+    /// Tasks that can exist at once.
+    pub tasks: usize,
+    /// Address spaces that can exist at once.
+    pub mms: usize,
     /// How the counters are wired.
     pub wiring: Wiring,
     /// Which variant each room uses.
@@ -53,6 +58,8 @@ impl Default for Config {
             folios: 64,
             slots: 64,
             ids: 64,
+            tasks: 16,
+            mms: 16,
             wiring: Wiring::default(),
             design: Design::default(),
         }
@@ -74,6 +81,7 @@ pub struct Machine {
     /// Work that any CPU may run.
     pub(crate) unbound: Lock<VecDeque<Work>>,
     pub(crate) rcu: Rcu,
+    pub(crate) mm: mm::Room,
     /// Held while groups are made and removed.
     pub(crate) tree: Lock<()>,
     /// Held by the one drainer.
@@ -98,6 +106,7 @@ impl Machine {
             cpus: (0..config.cpus).map(CpuShared::new).collect(),
             unbound: Lock::new(Label::new(What::UnboundQueue, 0), VecDeque::new()),
             rcu: Rcu::new(),
+            mm: mm::Room::new(&config),
             tree: Lock::new(Label::new(What::TreeLock, 0), ()),
             drain_mutex: Lock::new(Label::new(What::DrainMutex, 0), ()),
             root,
@@ -133,6 +142,7 @@ impl Machine {
         self.slot_table.get_mut().reset(config.slots);
         self.unbound.get_mut().clear();
         self.rcu.reset();
+        self.mm.reset(&config);
         self.cpus.truncate(config.cpus);
         self.cpus.extend((self.cpus.len()..config.cpus).map(CpuShared::new));
         self.cpus.iter_mut().for_each(CpuShared::reset);

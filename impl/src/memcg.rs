@@ -118,11 +118,11 @@ impl Machine {
     /// queued as a work item that is bound to no CPU.
     ///
     /// # Errors
-    /// [`Errno::Busy`] while it has children that have not been removed.
+    /// [`Errno::Busy`] while it has children that have not been removed, or tasks that are not exiting.
     pub fn rmdir<E: Env>(&self, e: &E, memcg: MemcgRef) -> Result<(), Errno> {
         let _tree = self.tree.lock(e);
         let node = self.memcgs.get(e, memcg);
-        if node.css.children.load(e) != 0 {
+        if node.css.children.load(e) != 0 || node.css.tasks.load(e) != 0 {
             return Err(Errno::Busy);
         }
         node.css.state.store(e, State::Offlining as i64);

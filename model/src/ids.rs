@@ -44,6 +44,15 @@ id! {
     SlotId(u16)
 }
 
+id! {
+    /// A task: `t1 = task A`, `t2 = fork t1`, `k1 = kthread`.
+    TaskId(u16)
+}
+id! {
+    /// A user of an mm that is no task: `m1 = mm.get t1`, or an exec that is not finished, `m1 = exec.make t1`.
+    MmUserId(u16)
+}
+
 impl GroupId {
     /// The root cgroup.
     pub const ROOT: GroupId = GroupId(0);

@@ -6,7 +6,7 @@
 //! where the two answers differ.
 //!
 //! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
-//! [`obj_cgroup`] objects; [`swap`] slots; [`cpus`] CPUs. In each of them stand the rules that an operation is
+//! [`obj_cgroup`] objects; [`swap`] slots; [`mm`] tasks and mms; [`cpus`] CPUs. In each of them stand the rules that an operation is
 //! admitted by, its answer and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and
 //! [`questions`] what an invariant checker may ask.
 //!
@@ -16,6 +16,7 @@
 mod allowed;
 mod cpus;
 mod limits;
+mod mm;
 mod names;
 mod obj_cgroup;
 mod pages;
@@ -27,7 +28,9 @@ mod tests;
 mod tree;
 
 use crate::{GroupId, Mode};
+use allowed::PageCharge;
 use cpus::Cpu;
+use mm::Mms;
 use names::Names;
 use obj_cgroup::{Bucket, Object};
 use pages::Folio;
@@ -84,6 +87,7 @@ pub struct Model {
     slots: Names<Slot>,
     slots_used: u64,
     cpus: Vec<Cpu>,
+    mms: Mms,
 }
 
 impl Model {
@@ -101,6 +105,7 @@ impl Model {
             slots: Names::default(),
             slots_used: 0,
             cpus: Vec::new(),
+            mms: Mms::default(),
         };
         model.reset(config);
         model
@@ -119,6 +124,7 @@ impl Model {
         self.objects.clear();
         self.slots.clear();
         self.slots_used = 0;
+        self.mms.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Errno {
     /// `ENOMEM`: the charge does not fit, or an allocation failed.
     NoMem,
-    /// `EBUSY`: the group has children, the limit is below the usage, or another drain is running.
+    /// `EBUSY`: the group has children or tasks, the limit is below the usage, or another drain is running.
     Busy,
     /// `ENOSPC`: no memcg id, or no swap slot, is left.
     NoSpace,
@@ -39,6 +39,8 @@ pub enum Outcome {
     To(GroupId),
     /// It was refused, and nothing was changed.
     Refused(Errno),
+    /// Yes or no, to a question.
+    Is(bool),
     /// Answer of [`Op::Work`](crate::Op::Work).
     Ran(Ran),
 }

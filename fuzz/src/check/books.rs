@@ -2,6 +2,7 @@
 
 use super::broken::{Broken, Law, Thing};
 use super::laws::World;
+use super::mm::MmBook;
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
@@ -20,6 +21,8 @@ pub(crate) struct GroupBook {
     pub(crate) stock_slots: i64,
     /// Reparented objcgs that point at it.
     pub(crate) objcgs: i64,
+    /// Mms that point at it.
+    pub(crate) mms: i64,
     /// Children that the machine has not freed.
     pub(crate) children: i64,
     /// Whether the machine has freed it.
@@ -63,6 +66,7 @@ pub(crate) struct Books {
     by_memcg: Vec<GroupId>,
     by_objcg: Vec<GroupId>,
     cpus: Vec<CpuBook>,
+    pub(super) mms: MmBook,
     dirty_groups: Vec<GroupId>,
     dirty_buckets: Vec<GroupId>,
     /// A group may have been freed since the last check: the generation of one was written.
@@ -75,6 +79,7 @@ impl Books {
         self.groups.resize(groups, GroupBook::default());
         self.by_memcg.clear();
         self.by_objcg.clear();
+        self.mms.clear();
         self.cpus.clear();
         self.cpus.resize(cpus, CpuBook::default());
         self.dirty_groups.clear();
@@ -183,6 +188,8 @@ impl Books {
                 && let Some(&birth) = self.by_objcg.get(index)
             {
                 self.touch_bucket(birth);
+            } else if OF_MMS & bit(label.what) != 0 {
+                self.mms.touch(index);
             }
         }
     }
@@ -285,6 +292,7 @@ impl Books {
 
     /// Check everything that has been touched since the last call.
     pub(crate) fn check_touched(&mut self, world: &mut World<'_>) -> Law {
+        self.book_mms(world.machine);
         while let Some(birth) = self.dirty_buckets.pop() {
             self.groups[birth.index()].bucket_is_dirty = false;
             self.book_bucket(world, birth);
@@ -329,6 +337,7 @@ impl Books {
     pub(super) fn recount(&mut self, world: &World<'_>, cpus: &[Cpu]) -> Law {
         for book in &mut self.groups {
             (book.stocked, book.bound, book.stock_slots, book.objcgs, book.children) = (0, 0, 0, 0, 0);
+            book.mms = 0;
             (book.bucket.stocked, book.bucket.stocks, book.bucket.pages, book.bucket.holds) = (0, 0, 0, None);
         }
         for (_, view) in world.machine.live_memcgs() {
@@ -337,6 +346,7 @@ impl Books {
                 self.groups[parent.index()].children += 1;
             }
         }
+        self.recount_mms(world.machine);
         self.cpus.fill(CpuBook::default());
         for cpu in cpus {
             self.look_at_cpu(world.machine, world.model, cpu)?;
@@ -346,12 +356,12 @@ impl Books {
     }
 }
 
-const fn bit(what: What) -> u64 {
+const fn bit(what: What) -> u128 {
     1 << what as u8
 }
 
 /// Words of a group that a law is about.
-const OF_GROUPS: u64 = bit(What::MemcgGeneration)
+const OF_GROUPS: u128 = bit(What::MemcgGeneration)
     | bit(What::MemoryUsage)
     | bit(What::SwapUsage)
     | bit(What::CssRefs)
@@ -360,14 +370,17 @@ const OF_GROUPS: u64 = bit(What::MemcgGeneration)
     | bit(What::IdRefs);
 
 /// Words of an objcg that a law is about.
-const OF_OBJCGS: u64 = bit(What::ObjcgGeneration)
+const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
     | bit(What::ObjcgRefs)
     | bit(What::ObjcgMemcg)
     | bit(What::ObjcgLeftover)
     | bit(What::ObjcgPlace);
 
+/// The words of an mm by which it points to a group.
+const OF_MMS: u128 = bit(What::MmGeneration) | bit(What::MmMemcg);
+
 /// The kinds of words whose owner is looked at again when they are written, a bit each.
-pub(crate) const FOLLOWED: u64 = OF_GROUPS | OF_OBJCGS;
+pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

@@ -29,7 +29,7 @@ impl Books {
             if book.memcg.is_none() {
                 continue;
             }
-            let unheld = world.model.holders(group).is_empty();
+            let unheld = world.model.holders(group).is_empty() && book.mms == 0;
             if !book.freed && world.model.life(group) == Some(GroupLife::Dying) && unheld {
                 return Err(Broken::new(
                     Invariant::I6,

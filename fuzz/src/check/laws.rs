@@ -90,7 +90,7 @@ impl World<'_> {
     }
 
     /// Who holds a group.
-    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 6] {
+    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 8] {
         let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
         [
             ("base", i64::from(online)),
@@ -99,6 +99,8 @@ impl World<'_> {
             ("folios", self.model.own_folios(group) as i64),
             ("page stock slots", book.stock_slots),
             ("reparented objcgs", book.objcgs),
+            ("tasks", self.model.tasks_in(group) as i64),
+            ("mms", book.mms),
         ]
     }
 
@@ -144,16 +146,18 @@ impl World<'_> {
     pub(super) fn check_end_of_group(&mut self, group: GroupId, book: &GroupBook) -> Law {
         let known = self.model.ended(group).err();
         let stocks = book.stock_slots;
-        if (known.is_none() && stocks == 0) || !self.checks.has(Invariant::I12) {
+        if (known.is_none() && stocks == 0 && book.mms == 0) || !self.checks.has(Invariant::I12) {
             return Ok(());
         }
-        let Holders { folios, slots, objcgs, children } = known.unwrap_or_default();
+        let Holders { folios, slots, objcgs, children, tasks } = known.unwrap_or_default();
         let because = list(&[
             ("folios", folios as i64),
             ("swap slots", slots as i64),
             ("reparented objcgs", objcgs as i64),
             ("children", children as i64),
             ("page stock slots", stocks),
+            ("tasks", tasks as i64),
+            ("mms", book.mms),
         ]);
         let expected = "not freed while somebody holds it";
         Err(Broken::new(Invariant::I12, "freed-early", Thing::Group(group), expected, "freed", because))

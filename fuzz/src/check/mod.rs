@@ -9,10 +9,12 @@ mod books;
 mod broken;
 mod full;
 mod laws;
+mod mm;
 
 pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};
 pub(crate) use laws::World;
+pub(crate) use mm::delegation;
 
 use crate::violation::Invariant;
 

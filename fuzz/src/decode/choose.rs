@@ -51,7 +51,7 @@ impl Script<'_, '_> {
     }
 
     /// Make what the operation being chosen needs. The failure to be injected is kept for that operation.
-    fn first<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn first<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         let fail = self.fail.take();
         let made = make(self);
         self.fail = fail;

@@ -9,6 +9,8 @@
 //! Names follow one another without gaps unless a prefix says otherwise. Where a program comes from other
 //! bytes than `encode`'s, a name that is taken is replaced by the next free one.
 
+mod mm;
+
 use super::input::Input;
 use super::number::{self, MOST_BYTES, MOST_PAGES};
 use super::tags::{Kind, Tag};
@@ -55,6 +57,8 @@ pub(super) struct Walk {
     pub(super) charges: Given,
     pub(super) objects: Given,
     pub(super) slots: Given,
+    pub(super) tasks: Given,
+    pub(super) users: Given,
 }
 
 impl Walk {
@@ -62,8 +66,8 @@ impl Walk {
     pub(super) fn new(cpus: u8) -> Walk {
         let mut groups = Given::NONE;
         groups.give(GroupId::ROOT.0);
-        let [objcgs, charges, objects, slots] = [Given::NONE; 4];
-        Walk { cpus, groups, objcgs, charges, objects, slots }
+        let [objcgs, charges, objects, slots, tasks, users] = [Given::NONE; 6];
+        Walk { cpus, groups, objcgs, charges, objects, slots, tasks, users }
     }
 }
 
@@ -170,6 +174,7 @@ impl Reader {
             Kind::Work => Op::Work,
             Kind::Grace => Op::Grace,
             Kind::Quiesce => Op::Quiesce,
+            room => Op::Mm(mm::op(walk, room, name, input)?),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! From a program to bytes of the direct profile.
 
+mod mm;
+
 use super::Profile;
-use super::direct::{ESCAPE, GAPS, Given, MAX_DIRECT_STEPS, NAMES, Walk};
+use super::direct::{ESCAPE, GAPS, MAX_DIRECT_STEPS, NAMES, Walk};
 use super::number::{self, MOST_BYTES, MOST_LIMIT, MOST_PAGES};
 use super::tags::{self, Kind};
 use crate::program::{Action, Header, Program};
@@ -133,10 +135,12 @@ impl Writer {
             Op::Charge { new, .. } | Op::SwapIn { new, .. } => Some((&mut self.walk.charges, new.0)),
             Op::ObjCharge { new, .. } => Some((&mut self.walk.objects, new.0)),
             Op::SwapOut { new, .. } => Some((&mut self.walk.slots, new.0)),
+            Op::Mm(ref op) => self.mm_name(op),
             _ => None,
         };
-        if let Some((given, number)) = &name {
-            write_name(given, *number, at, &mut self.out)?;
+        if let Some((given, number)) = name {
+            let number = (given.next, given.is_free(number), number);
+            write_name(number, at, &mut self.out)?;
         }
         self.out.push(Kind::of(&step.op).tag());
         self.cpu(step.cpu)?;
@@ -191,6 +195,7 @@ impl Writer {
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }
             | Op::CpuUnisolate { target } => self.cpu(target)?,
+            Op::Mm(ref op) => self.mm_operands(op)?,
             Op::Drain | Op::Work | Op::Grace | Op::Quiesce => {}
         }
         Ok(())
@@ -241,14 +246,18 @@ impl Writer {
     }
 }
 
-fn write_name(given: &Given, number: u16, step: usize, out: &mut Vec<u8>) -> Result<(), Unencodable> {
+fn write_name(
+    (next, free, number): (u16, bool, u16),
+    step: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Unencodable> {
     if number >= NAMES {
         return Err(Unencodable::Name { step, number });
     }
-    if !given.is_free(number) {
+    if !free {
         return Err(Unencodable::Taken { step, number });
     }
-    match number.checked_sub(given.next) {
+    match number.checked_sub(next) {
         Some(0) => {}
         Some(gap) if gap < u16::from(GAPS) => out.extend_from_slice(&[tags::NAME, gap as u8]),
         _ => {

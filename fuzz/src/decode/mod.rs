@@ -20,6 +20,7 @@ mod direct;
 mod encode;
 mod entropy;
 mod input;
+mod mm;
 mod number;
 mod picture;
 mod scenario;
@@ -127,6 +128,8 @@ fn clear(program: &mut Program) {
     *parallel = None;
     for names in
         [&mut names.groups, &mut names.objcgs, &mut names.charges, &mut names.objects, &mut names.slots]
+            .into_iter()
+            .chain([&mut names.tasks, &mut names.users])
     {
         names.clear();
     }

@@ -3,6 +3,7 @@
 //! It decides only which names and values are worth using. It knows no stocks, and guesses which operations are
 //! refused; where it is wrong the program is still runnable. It is not the model, and nothing is checked with it.
 
+pub(super) mod mm;
 mod names;
 
 pub(super) use names::{CAPACITY, Names};
@@ -94,6 +95,7 @@ pub(super) struct Picture {
     object: [Charged; CAPACITY],
     pub(super) slots: Names,
     slot: [Charged; CAPACITY],
+    pub(super) mm: mm::Tasks,
 }
 
 impl Picture {
@@ -119,6 +121,7 @@ impl Picture {
             object: [Charged::default(); CAPACITY],
             slots: Names::from(0),
             slot: [Charged::default(); CAPACITY],
+            mm: mm::Tasks::new(),
         };
         picture.group[0].max = NO_LIMIT;
         picture.group[0].swap_max = NO_LIMIT;
@@ -204,6 +207,9 @@ impl Picture {
     }
 
     pub(super) fn rmdir(&mut self, group: GroupId) {
+        if self.has_tasks(group) {
+            return;
+        }
         let removed = &mut self.group[group.index()];
         if group == GroupId::ROOT || removed.stage != Stage::Online || removed.children > 0 {
             return;

@@ -168,6 +168,7 @@ impl Script<'_, '_> {
             Kind::Work => self.work(at),
             Kind::Grace => self.grace(at),
             Kind::Quiesce => self.quiesce(at),
+            room => self.random_mm_operation(room),
         }
     }
 

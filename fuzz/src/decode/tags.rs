@@ -3,7 +3,7 @@
 //! These numbers are a file format: corpora are made of them. A number is never reused or changed; a new
 //! operation takes the next reserved one. They are not the order of any enum of the model.
 
-use stocktake_model::Op;
+use stocktake_model::{MmOp, Op};
 
 macro_rules! kinds {
     ($($number:literal $kind:ident)*) => {
@@ -50,10 +50,28 @@ kinds! {
     21 Work
     22 Grace
     23 Quiesce
+    64 MmTask
+    65 MmKthread
+    66 MmUse
+    67 MmFork
+    68 MmForkBegin
+    69 MmForkEnd
+    70 MmThread
+    71 MmVfork
+    72 MmExecMake
+    73 MmExecCommit
+    74 MmExit
+    75 MmExitBegin
+    76 MmExitEnd
+    77 MmMigrate
+    78 MmGet
+    79 MmPut
+    80 MmCharge
+    81 MmMatch
 }
 
 /// Bits of a tag byte that are looked at.
-const TAG_MASK: u8 = 0x3f;
+const TAG_MASK: u8 = 0xff;
 /// Prefix: the next operation has `fail=alloc`.
 pub(super) const FAIL_ALLOC: u8 = 60;
 /// Prefix: the next operation has `fail=trylock`.
@@ -130,6 +148,26 @@ impl Kind {
             Op::SwapOut { .. } => Kind::SwapOut,
             Op::SwapIn { .. } => Kind::SwapIn,
             Op::SwapFree { .. } => Kind::SwapFree,
+            Op::Mm(op) => match op {
+                MmOp::Task { .. } => Kind::MmTask,
+                MmOp::Kthread { .. } => Kind::MmKthread,
+                MmOp::Use { .. } => Kind::MmUse,
+                MmOp::Fork { .. } => Kind::MmFork,
+                MmOp::ForkBegin { .. } => Kind::MmForkBegin,
+                MmOp::ForkEnd { .. } => Kind::MmForkEnd,
+                MmOp::Thread { .. } => Kind::MmThread,
+                MmOp::Vfork { .. } => Kind::MmVfork,
+                MmOp::ExecMake { .. } => Kind::MmExecMake,
+                MmOp::ExecCommit { .. } => Kind::MmExecCommit,
+                MmOp::Exit { .. } => Kind::MmExit,
+                MmOp::ExitBegin { .. } => Kind::MmExitBegin,
+                MmOp::ExitEnd { .. } => Kind::MmExitEnd,
+                MmOp::Migrate { .. } => Kind::MmMigrate,
+                MmOp::Get { .. } => Kind::MmGet,
+                MmOp::Put { .. } => Kind::MmPut,
+                MmOp::Charge { .. } => Kind::MmCharge,
+                MmOp::Match { .. } => Kind::MmMatch,
+            },
             Op::CpuDown { .. } => Kind::CpuDown,
             Op::CpuUp { .. } => Kind::CpuUp,
             Op::CpuIsolate { .. } => Kind::CpuIsolate,

@@ -8,7 +8,8 @@ use super::tags::Kind;
 use std::ops::Range;
 use stocktake_model::Mode;
 
-/// Classes of operations that are weighted together; the number is the place of its two bits in the header.
+/// Classes of operations that are weighted together; the number of all but the last is the place of its two bits in
+/// the header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Groups = 0,
@@ -23,14 +24,15 @@ enum Class {
     Isolation = 9,
     Drains = 10,
     Deferred = 11,
+    Tasks = 12,
 }
 
 /// How much each class weighs, by its number.
 type ClassWeights = [u16; CLASSES];
-const CLASSES: usize = 12;
+const CLASSES: usize = 13;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 24] = [
+const BASE: [(Kind, Class, u16); 42] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -55,6 +57,24 @@ const BASE: [(Kind, Class, u16); 24] = [
     (Kind::Work, Class::Deferred, 8),
     (Kind::Grace, Class::Deferred, 3),
     (Kind::Quiesce, Class::Deferred, 1),
+    (Kind::MmTask, Class::Tasks, 6),
+    (Kind::MmKthread, Class::Tasks, 2),
+    (Kind::MmUse, Class::Tasks, 2),
+    (Kind::MmFork, Class::Tasks, 3),
+    (Kind::MmForkBegin, Class::Tasks, 3),
+    (Kind::MmForkEnd, Class::Tasks, 3),
+    (Kind::MmThread, Class::Tasks, 3),
+    (Kind::MmVfork, Class::Tasks, 3),
+    (Kind::MmExecMake, Class::Tasks, 3),
+    (Kind::MmExecCommit, Class::Tasks, 3),
+    (Kind::MmExit, Class::Tasks, 5),
+    (Kind::MmExitBegin, Class::Tasks, 2),
+    (Kind::MmExitEnd, Class::Tasks, 3),
+    (Kind::MmMigrate, Class::Tasks, 6),
+    (Kind::MmGet, Class::Tasks, 3),
+    (Kind::MmPut, Class::Tasks, 3),
+    (Kind::MmCharge, Class::Tasks, 9),
+    (Kind::MmMatch, Class::Tasks, 3),
 ];
 
 /// What two bits of the header do to the weight of a class.
@@ -125,6 +145,9 @@ impl Weights {
             classes[Class::Swap as usize] = 0;
             classes[Class::SwapLimits as usize] = 0;
         }
+        // Rooms of their own are closed in most executions.
+        let rooms = input.byte();
+        classes[Class::Tasks as usize] = if rooms & 3 == 0 { 3 } else { 0 };
         let rare = input.byte();
         let crowded = rare & 0x70 == 0;
         if crowded {
@@ -144,6 +167,7 @@ impl Weights {
     /// Weights for a program of a few steps in a few groups that all exist: one subject, and what belongs to it.
     pub(super) fn of_subject(subject: u8, mode: Mode) -> Weights {
         let kinds = match subject & 3 {
+            _ if subject & 0x60 == 0 => OF_TASKS,
             0 => OF_FOLIOS,
             1 => OF_OBJECTS,
             2 if mode == Mode::V2 => OF_SWAP,
@@ -157,8 +181,10 @@ impl Weights {
 const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (Class::Force, 1)]);
 const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
 const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
+const OF_TASKS: Kinds = of_subject(&[(Class::Tasks, 3)]);
 const OF_EVERYTHING: Kinds = {
     let mut every = [1; CLASSES];
+    every[Class::Tasks as usize] = 0;
     every[Class::Groups as usize] = 0;
     with_removal(kinds(&every))
 };

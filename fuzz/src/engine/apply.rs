@@ -1,5 +1,7 @@
 //! Applying an operation to the machine: the program's names become handles, the machine's answers outcomes.
 
+mod mm;
+
 use super::hunting::Hunting;
 use crate::check::Books;
 use crate::program::Population;
@@ -25,6 +27,7 @@ pub(crate) struct Bindings {
     pub(crate) charges: Vec<Option<FolioRef>>,
     pub(crate) objects: Vec<Option<Object>>,
     pub(crate) slots: Vec<Option<SwapEntry>>,
+    pub(crate) mm: mm::MmBindings,
 }
 
 impl Bindings {
@@ -38,6 +41,8 @@ impl Bindings {
         empty(&mut self.charges, population.charges);
         empty(&mut self.objects, population.objects);
         empty(&mut self.slots, population.slots);
+        empty(&mut self.mm.tasks, population.tasks);
+        empty(&mut self.mm.users, population.users);
         self.groups[0] = Some(root);
     }
 }
@@ -83,6 +88,7 @@ impl Applier<'_> {
         let at = step.cpu.index();
         let cpu = &mut self.cpus[at];
         match step.op {
+            Op::Mm(op) => self.apply_mm(&op, at),
             Op::Mkdir { new, parent, max, swap_max } => {
                 let parent_ref = b.groups[parent.index()].expect(BOUND);
                 if m.memcg(parent_ref).is_none() {

@@ -73,6 +73,9 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
                 .sum();
             ("stock", Thing::Cpu(cpu.index()), count(n), count(found))
         }
+        Assertion::Visited(n) => {
+            ("visited", Thing::Step, count(n), Value::Number(engine.machine.tasks_visited()))
+        }
         Assertion::Bytes(objcg, n) => {
             let held = held(engine, objcg);
             let cached =

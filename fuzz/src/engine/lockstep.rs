@@ -9,7 +9,7 @@ use super::oops;
 use super::record::Recorder;
 use super::witness::Seen;
 use super::{StepRecord, asserts};
-use crate::check::{Books, Broken, Checks, World};
+use crate::check::{Books, Broken, Checks, World, delegation};
 use crate::goals;
 use crate::program::{Action, Program, Step};
 use crate::tally::Tally;
@@ -116,6 +116,8 @@ impl Lockstep {
             folios: population.charges.max(1),
             slots: usize::from(header.slots),
             ids: usize::from(header.ids),
+            tasks: population.tasks,
+            mms: population.tasks + population.users,
             wiring: match header.mode {
                 Mode::V2 => Wiring::V2,
                 Mode::V1 => Wiring::V1,
@@ -177,7 +179,7 @@ impl Lockstep {
             env: &self.env,
         };
         let observed = applier.apply(&action);
-        let seen = Seen::new(self, &action, first);
+        let seen = Seen::new(self, &action, first, observed);
         let grade =
             if observed == first { Grade::Exact } else { self.model.allowed(&action, &seen).grade(observed) };
         if let Some(recorder) = recorder {
@@ -186,14 +188,16 @@ impl Lockstep {
         }
         self.count(tally, &action, observed, grade);
         let own_stock = seen.served_from_stock();
+        let escaped = delegation(&self.model, self.checks, &action, observed);
         let refuted = (grade == Grade::Violation && self.checks.has(Invariant::I16))
             .then(|| oops::outcome(observed, self.model.allowed(&action, &seen)));
-        self.touch_operands(&action);
+        self.touch_operands(&action, observed);
         // After a refuted outcome the model shows what should have been.
-        self.model.commit(&action, if refuted.is_some() { first } else { observed });
+        self.model.commit(&action, if refuted.is_some() || escaped.is_err() { first } else { observed });
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
         }
+        escaped?;
         if let Some(broken) = refuted {
             return Err(broken);
         }
@@ -217,7 +221,7 @@ impl Lockstep {
     }
 
     /// What the step names is looked at again even if the machine wrote nothing: it may have forgotten to.
-    fn touch_operands(&mut self, action: &stocktake_model::Step) {
+    fn touch_operands(&mut self, action: &stocktake_model::Step, observed: Outcome) {
         let (group, birth) = match action.op {
             Op::Mkdir { new, .. } => (self.bindings.groups[new.index()].map(|_| new), None),
             Op::Rmdir { group } | Op::Charge { group, .. } => (Some(group), None),
@@ -232,6 +236,7 @@ impl Lockstep {
                 (None, self.model.bucket_of(objcg))
             }
             Op::ObjUncharge { object } => (None, self.model.bucket_of_object(object)),
+            Op::Mm(op) => (self.group_of_mm_op(&op, observed), None),
             _ => (None, None),
         };
         let mut level = group.or(birth.map(|birth| self.model.bucket_owner(birth)));

@@ -5,6 +5,7 @@ mod apply;
 mod asserts;
 mod hunting;
 pub mod lockstep;
+mod mm;
 mod oops;
 mod provenance;
 mod reach;

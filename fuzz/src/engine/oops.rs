@@ -67,6 +67,9 @@ fn stuck(what: Loop) -> &'static str {
         Loop::SetMax => "stuck-set-max",
         Loop::Lock => "stuck-lock",
         Loop::Grace => "stuck-grace",
+        Loop::MemcgOfMm => "stuck-memcg-of-mm",
+        Loop::TaskGetCss => "stuck-task-get-css",
+        Loop::NextOwner => "stuck-next-owner",
     }
 }
 
@@ -83,6 +86,20 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
             Thing::SwapSlots
         }
         What::FolioGeneration | What::FolioMemcg | What::FolioPages => Thing::Step,
+        What::TaskGeneration
+        | What::TaskMm
+        | What::TaskMemcg
+        | What::TaskFlags
+        | What::TaskLeader
+        | What::TaskParent
+        | What::TaskLock
+        | What::TaskList
+        | What::TasksVisited
+        | What::MmGeneration
+        | What::MmUsers
+        | What::MmMemcg
+        | What::MmOwner
+        | What::MmMixed => Thing::Step,
         What::CpuCached
         | What::CpuCachedObjcg
         | What::CpuFlushing
@@ -219,6 +236,7 @@ fn word(op: &Op) -> &'static str {
         Op::SwapOut { .. } => "swap.out",
         Op::SwapIn { .. } => "swap.in",
         Op::SwapFree { .. } => "swap.free",
+        Op::Mm(op) => crate::trace::mm_word(op),
         Op::CpuDown { .. } => "cpu.down",
         Op::CpuUp { .. } => "cpu.up",
         Op::CpuIsolate { .. } => "cpu.isolate",

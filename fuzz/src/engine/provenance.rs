@@ -10,7 +10,10 @@ impl Lockstep {
     /// The steps that changed the word which a violation is about: who took what, and who gave it back.
     pub(super) fn provenance(&self, names: &Labels) -> Vec<Origin> {
         let Some(label) = self.blamed else { return Vec::new() };
-        let handle = matches!(label.what, What::ObjcgMemcg | What::CpuCached | What::CpuCachedObjcg);
+        let handle = matches!(
+            label.what,
+            What::ObjcgMemcg | What::CpuCached | What::CpuCachedObjcg | What::MmMemcg | What::MmOwner
+        );
         let mut changes: Vec<Write> = Vec::new();
         for write in self.env.history().into_iter().filter(|write| write.label == label) {
             match changes.last_mut() {
@@ -21,7 +24,11 @@ impl Lockstep {
         changes.retain(|change| change.old != change.new);
         let origin = |change: Write| {
             let what = match label.what {
-                What::MemcgGeneration | What::ObjcgGeneration | What::FolioGeneration => life(change.new),
+                What::MemcgGeneration
+                | What::ObjcgGeneration
+                | What::FolioGeneration
+                | What::TaskGeneration
+                | What::MmGeneration => life(change.new),
                 _ if handle => self.pointed(names, label.what, change.new),
                 _ => change_of(change.old, change.new),
             };
@@ -35,6 +42,7 @@ impl Lockstep {
         let index = (word & i64::from(u32::MAX)) as usize;
         match what {
             _ if word == 0 => String::from("emptied"),
+            What::MmOwner => format!("owned by task {index}"),
             What::CpuCachedObjcg => {
                 format!("caches the objcg of {}", names.group(self.books.birth_at(index)))
             }

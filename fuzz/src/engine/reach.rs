@@ -9,6 +9,10 @@ impl Lockstep {
     /// Goals that only the outside can see, before the model has taken the step in.
     pub(super) fn count_seen(&self, tally: &mut Tally, action: &Step, observed: Outcome) {
         match (action.op, observed) {
+            (Op::Mm(op), _) => self.count_mm(tally, &op),
+            (Op::Rmdir { group }, Outcome::Refused(_)) if self.model.tasks_in(group) > 0 => {
+                tally.goals[Goal::seen(Seen::RemovalHinderedByTask)] += 1;
+            }
             (Op::Charge { group, .. }, Outcome::Done) if !self.model_online(group) => {
                 tally.goals[Goal::seen(Seen::ChargedWhileRemoved)] += 1;
             }

@@ -86,6 +86,7 @@ impl Lockstep {
                 lines.push(format!("nr_charged_bytes of the objcg of {birth}: {}", view.leftover));
             }
         }
+        self.mm_lines(names, &mut lines);
         lines
     }
 }

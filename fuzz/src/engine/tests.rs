@@ -56,7 +56,7 @@ fn every_invariant_is_broken_by_a_fault_while_it_alone_is_checked() {
 }
 
 #[test]
-fn every_design_but_the_known_one_is_clean() {
+fn every_design_but_the_known_ones_is_clean() {
     let mut engine = Lockstep::new();
     for variant in VARIANTS {
         let design: Design = variant.design();
@@ -65,7 +65,8 @@ fn every_design_but_the_known_one_is_clean() {
             program.header.design = design;
             engine.run(&program, &mut Tally::default()).is_err()
         });
-        let known = (variant.room, variant.name) == ("offline", "reparent-first");
+        let known = [("offline", "reparent-first"), ("mm", "memcg-as-mailed"), ("mm", "owner")]
+            .contains(&(variant.room, variant.name));
         assert_eq!(broken, known, "{}={}", variant.room, variant.name);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::lockstep::Lockstep;
 use stocktake_impl::Machine;
-use stocktake_model::{Bytes, Failure, GroupId, Op, Outcome, Pages, Step, Witness};
+use stocktake_model::{Bytes, Failure, GroupId, MmOp, Op, Outcome, Pages, Step, Witness};
 
 /// What was seen of one step.
 pub(super) struct Seen<'a> {
@@ -18,10 +18,15 @@ pub(super) struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// Called after the machine has run the step, but before the books have looked at the CPU again: so they still
     /// tell what its stocks held before.
-    pub(super) fn new(engine: &'a Lockstep, step: &Step, first: Outcome) -> Seen<'a> {
+    pub(super) fn new(engine: &'a Lockstep, step: &Step, first: Outcome, observed: Outcome) -> Seen<'a> {
         let cpu = step.cpu.index();
         let (group, asked, object) = match step.op {
             Op::Charge { group, pages, .. } => (Some(group), pages, None),
+            // Which group it is, is the question that a charge through an mm answers.
+            Op::Mm(MmOp::Charge { pages, .. }) => match observed {
+                Outcome::To(payer) => (Some(payer), pages, None),
+                _ => (None, pages, None),
+            },
             Op::SwapIn { slot, faulter, .. } => {
                 let payer = match first {
                     Outcome::To(group) => group,

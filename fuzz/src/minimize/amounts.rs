@@ -2,7 +2,7 @@
 //! among them.
 
 use crate::program::Action;
-use stocktake_model::{Bytes, Limit, Op, Pages};
+use stocktake_model::{Bytes, Limit, MmOp, Op, Pages};
 
 /// One number of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) fn amounts(action: &Action) -> [Option<Amount>; MOST] {
     match step.op {
         Op::Mkdir { max, swap_max, .. } => [limit(max), limit(swap_max)],
         Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } => [limit(max), None],
-        Op::Charge { pages, .. } => [count(pages.0), None],
+        Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => [count(pages.0), None],
         Op::ObjCharge { bytes, .. } => [count(bytes.0), None],
         _ => [None; MOST],
     }
@@ -40,7 +40,7 @@ pub(super) fn set_amount(action: &mut Action, which: usize, value: Option<u64>) 
     match (&mut step.op, which, value) {
         (Op::Mkdir { max, .. } | Op::SetMax { max, .. } | Op::SetSwapMax { max, .. }, 0, _) => *max = limit,
         (Op::Mkdir { swap_max, .. }, 1, _) => *swap_max = limit,
-        (Op::Charge { pages, .. }, 0, Some(n)) => *pages = Pages(n),
+        (Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }), 0, Some(n)) => *pages = Pages(n),
         (Op::ObjCharge { bytes, .. }, 0, Some(n)) => *bytes = Bytes(n),
         _ => {}
     }

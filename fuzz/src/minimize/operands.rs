@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, ObjcgId, Op, Outcome, Ran};
+use stocktake_model::{CpuId, GroupId, MmOp, ObjcgId, Op, Outcome, Ran};
 
 /// The group that a step is about; for `mkdir` the parent.
 pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
@@ -14,7 +14,10 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Op::Charge { group, .. }
             | Op::ObjcgFrom { group, .. }
             | Op::SwapIn { faulter: group, .. }
-            | Op::DrainAll { group } => Some(group),
+            | Op::DrainAll { group }
+            | Op::Mm(MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. }) => {
+                Some(group)
+            }
             _ => None,
         },
         Action::Assert(_, assertion) => match assertion {
@@ -26,7 +29,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Assertion::Ids(group, _)
             | Assertion::Stock(group, _)
             | Assertion::Owner(_, group) => Some(group),
-            Assertion::Bytes(..) | Assertion::Leftover(..) => None,
+            Assertion::Bytes(..) | Assertion::Leftover(..) | Assertion::Visited(_) => None,
         },
     }
 }

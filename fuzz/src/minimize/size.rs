@@ -2,7 +2,7 @@
 
 use super::amounts::amounts;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, Mode, Op};
+use stocktake_model::{GroupId, MmOp, Mode, Op};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -73,7 +73,12 @@ impl Size {
                 | Op::SetSwapMax { group, .. }
                 | Op::ObjcgFrom { group, .. }
                 | Op::SwapIn { faulter: group, .. }
-                | Op::DrainAll { group } => size.depths += depth(group),
+                | Op::DrainAll { group }
+                | Op::Mm(
+                    MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. },
+                ) => {
+                    size.depths += depth(group);
+                }
                 Op::CpuDown { target }
                 | Op::CpuUp { target }
                 | Op::CpuIsolate { target }

@@ -34,6 +34,9 @@ impl<'t> Reader<'t> {
                 }
             });
         }
+        if subject.text == "visited" {
+            return self.count(args).map(Assertion::Visited);
+        }
         let group = self.group(args);
         if subject.text == "state" {
             let word = args.operand(self, "state")?;

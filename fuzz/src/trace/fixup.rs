@@ -5,7 +5,7 @@ use super::spelling::{BYTES, COUNT, LIMIT, PAGES};
 use super::visit::{Kind, Role, outcome_group, visit};
 use super::write::possible_outcome;
 use crate::program::{Action, Assertion, Names, Program, Step};
-use stocktake_model::{CpuId, GroupId, Limit, Op};
+use stocktake_model::{CpuId, GroupId, Limit, MmOp, Op};
 
 /// Drop the steps whose operands no earlier step creates, and number what is left without gaps. Returns how many
 /// steps were dropped.
@@ -58,8 +58,8 @@ impl Numbers {
         created[Kind::Group as usize].push(Some(Number { now: GroupId::ROOT.0, lane: None }));
         let mut kept: [Vec<String>; Kind::ALL.len()] = Default::default();
         kept[Kind::Group as usize].push(String::new());
-        let Names { groups, objcgs, charges, objects, slots } = given;
-        Numbers { created, given: [groups, objcgs, charges, objects, slots], kept }
+        let Names { groups, objcgs, charges, objects, slots, tasks, users } = given;
+        Numbers { created, given: [groups, objcgs, charges, objects, slots, tasks, users], kept }
     }
 
     fn find(&self, kind: Kind, old: u16) -> Option<Number> {
@@ -114,7 +114,7 @@ fn in_range(step: &Step, cpus: u8) -> bool {
             Action::Op(step) => match step.op {
                 Op::Mkdir { max, swap_max, .. } => limit(max) && limit(swap_max),
                 Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } => limit(max),
-                Op::Charge { pages, .. } => PAGES.has(pages.0),
+                Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => PAGES.has(pages.0),
                 Op::ObjCharge { bytes, .. } => BYTES.has(bytes.0),
                 Op::CpuDown { target }
                 | Op::CpuUp { target }
@@ -130,6 +130,7 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 | Assertion::Ids(_, n)
                 | Assertion::Stock(_, n)
                 | Assertion::Bytes(_, n)
+                | Assertion::Visited(n)
                 | Assertion::Leftover(_, n) => COUNT.has(n),
                 Assertion::State(..) | Assertion::Owner(..) => true,
             },

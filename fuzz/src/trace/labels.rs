@@ -30,6 +30,8 @@ impl Labels {
             &program.names.charges,
             &program.names.objects,
             &program.names.slots,
+            &program.names.tasks,
+            &program.names.users,
         ];
         // Names are unique among the groups below one parent; variables share the space of the top groups.
         let space = |kind: Kind, n: usize| match kind {
@@ -108,7 +110,7 @@ impl Labels {
         self.label(Kind::Slot, slot.0)
     }
 
-    fn label(&self, kind: Kind, n: u16) -> Cow<'_, str> {
+    pub(super) fn label(&self, kind: Kind, n: u16) -> Cow<'_, str> {
         match self.by_kind[kind as usize].get(usize::from(n)) {
             Some(label) => Cow::Borrowed(label),
             None if kind == Kind::Group && n == 0 => Cow::Borrowed("/"),
@@ -165,7 +167,7 @@ fn parents(program: &Program) -> Vec<GroupId> {
 
 /// One more than the highest number of each kind that the program mentions.
 fn mentioned(program: &Program, groups: usize) -> [usize; Kind::ALL.len()] {
-    let mut mentioned = [groups.max(1), 0, 0, 0, 0];
+    let mut mentioned = [groups.max(1), 0, 0, 0, 0, 0, 0];
     for step in &program.steps {
         visit(&mut { step.action }, |_, kind, n| {
             let most = &mut mentioned[kind as usize];

@@ -31,12 +31,22 @@
 //! @0 assert state A online            # offlining, dying, released, freed
 //! @0 assert bytes o1 4004             # and: leftover
 //! @0 assert owner o1 A
+//! @0 t1 = task A                      # and: kthread, `mm.use KTHREAD TASK`
+//! @0 t2 = fork t1                     # and: fork.begin TASK, fork.end CHILD, thread, vfork
+//! @0 m1 = exec.make t2                # then exec.commit m1, or mm.put m1 for an exec that fails
+//! @0 exec.commit m1
+//! @0 m2 = mm.get t1                   # and: mm.put m2
+//! @0 p3 = mm.charge t1 3 -> A         # through a task's mm, or through m2
+//! @0 mm.match m2 A -> yes             # or no
+//! @0 migrate t1 /
+//! @0 exit t2                          # or: exit.begin TASK, exit.end TASK
+//! @0 assert visited 0
 //! ```
 //!
 //! A line is header, operation, `parallel` or nothing; `#` begins a comment anywhere. Header lines come in any
 //! order before the first operation, each once (`fault` once for each fault).
 //! `fail=alloc|trylock` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
-//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `work`: `nothing`,
+//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `mm.match`: `yes`, `no`; for `work`: `nothing`,
 //! `drain`, `offline PATH`, `release PATH`.
 //!
 //! Names are ASCII letters, digits and `_`, begin with no digit, and are no word of an outcome. Groups are named
@@ -56,6 +66,7 @@ mod file;
 mod fixup;
 mod header;
 mod labels;
+mod mm;
 mod operands;
 mod operation;
 mod reader;
@@ -67,6 +78,8 @@ mod tests;
 mod visit;
 mod words;
 mod write;
+
+pub(crate) use mm::word as mm_word;
 
 pub use error::{Excerpt, TraceError, TraceErrors};
 pub use file::{MOST_BYTES, ReadError, read_file};

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::error::quoted;
 use super::reader::{Reader, did_you_mean};
-use super::spelling::{ASSERT, BYTES, FORMS, GROUP_WORK, OUTCOMES, PAGES, can_answer, table_words, value};
+use super::spelling::{ASSERT, BYTES, GROUP_WORK, OUTCOMES, PAGES, can_answer, forms, table_words, value};
 use super::suggest::closest;
 use super::visit::Kind;
 use super::words::{Word, is_name};
@@ -49,7 +49,7 @@ impl<'t> Reader<'t> {
             self.wrong(self.end_of(line), "the operation is missing".to_owned(), help);
             return None;
         };
-        let Some(form) = FORMS.iter().find(|form| form.word == word.text) else {
+        let Some(form) = forms().find(|form| form.word == word.text) else {
             self.unknown_operation(word);
             return None;
         };
@@ -99,7 +99,7 @@ impl<'t> Reader<'t> {
         let help = if word.text.contains('=') {
             "write `NAME = OPERATION`, with spaces around `=`".to_owned()
         } else {
-            let all = || FORMS.iter().map(|form| form.word);
+            let all = || forms().map(|form| form.word);
             closest(word.text, all())
                 .map_or_else(|| format!("one of: {}", all().collect::<Vec<_>>().join(", ")), did_you_mean)
         };
@@ -180,7 +180,7 @@ impl<'t> Reader<'t> {
             "work" => Op::Work,
             "grace" => Op::Grace,
             "quiesce" => Op::Quiesce,
-            _ => return None,
+            _ => Op::Mm(self.mm_op(new, args)?),
         })
     }
 
@@ -210,7 +210,7 @@ impl<'t> Reader<'t> {
             self.wrong(arrow, message, "it holds, or it is violated".to_owned());
             return None;
         }
-        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV; of `work`: \
+        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV; of `mm.match`: yes, no; of `work`: \
                      nothing, drain, offline PATH, release PATH";
         let Some(&word) = args.outcome.first() else {
             self.wrong(args.end, "the outcome is missing".to_owned(), usage.to_owned());

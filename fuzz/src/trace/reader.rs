@@ -4,7 +4,7 @@
 
 use super::error::{TraceError, TraceErrors, quoted};
 use super::scope::Scope;
-use super::spelling::{FORMS, HEADER_WORDS, MAGIC, PARALLEL, Range};
+use super::spelling::{HEADER_WORDS, MAGIC, PARALLEL, Range, forms};
 use super::suggest::closest;
 use super::visit::Kind;
 use super::words::{Word, words};
@@ -210,7 +210,7 @@ impl<'t> Reader<'t> {
         if self.lenient {
             return self.wrong(first, String::new(), None);
         }
-        let is_operation = |word: &Word<'_>| FORMS.iter().any(|form| form.word == word.text);
+        let is_operation = |word: &Word<'_>| forms().any(|form| form.word == word.text);
         if is_operation(&first) || (words.get(1).is_some_and(|w| w.text == "=") && words.len() > 2) {
             self.wrong(
                 first,
@@ -243,7 +243,7 @@ impl<'t> Reader<'t> {
         let made = variable.or_else(|| {
             let at = usize::from(words.first()?.text.starts_with('@'));
             let word = words.get(at)?.text;
-            let is_mkdir = word == "mkdir" || closest(word, FORMS.iter().map(|f| f.word)) == Some("mkdir");
+            let is_mkdir = word == "mkdir" || closest(word, forms().map(|f| f.word)) == Some("mkdir");
             words.get(at + 1).copied().filter(|_| is_mkdir)
         });
         if let Some(word) = made {

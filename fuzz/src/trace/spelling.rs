@@ -2,7 +2,7 @@
 
 use super::visit::Kind;
 use crate::program::{Header, State};
-use stocktake_model::{Errno, Failure, GroupId, Mode, Op, Outcome, Ran};
+use stocktake_model::{Errno, Failure, GroupId, MmOp, Mode, Op, Outcome, Ran};
 
 /// The word that begins a trace.
 pub(super) const MAGIC: &str = "stocktake-trace";
@@ -60,12 +60,14 @@ pub(super) const STATES: [(&str, State); 5] = [
 ];
 
 /// Outcomes of one word. [`Outcome::To`] has none: it is spelled as the group's path.
-pub(super) const OUTCOMES: [(&str, Outcome); 7] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 9] = [
     ("ok", Outcome::Done),
     ("ENOMEM", Outcome::Refused(Errno::NoMem)),
     ("EBUSY", Outcome::Refused(Errno::Busy)),
     ("ENOSPC", Outcome::Refused(Errno::NoSpace)),
     ("ENODEV", Outcome::Refused(Errno::NoDev)),
+    ("yes", Outcome::Is(true)),
+    ("no", Outcome::Is(false)),
     ("nothing", Outcome::Ran(Ran::Nothing)),
     ("drain", Outcome::Ran(Ran::Drain)),
 ];
@@ -92,12 +94,17 @@ pub(super) struct Form {
     pub(super) usage: &'static str,
 }
 
-const fn form(word: &'static str, names: Option<Kind>, usage: &'static str) -> Form {
+pub(super) const fn form(word: &'static str, names: Option<Kind>, usage: &'static str) -> Form {
     Form { word, names, usage }
 }
 
 /// Every operation, and `assert`.
-pub(super) const FORMS: [Form; 23] = [
+pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
+    FORMS.iter().chain(&super::mm::FORMS)
+}
+
+/// `assert`, and the operations that belong to no room of their own.
+const FORMS: [Form; 23] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
     form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max"),
@@ -124,7 +131,7 @@ pub(super) const FORMS: [Form; 23] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 10] = [
+pub(super) const SUBJECTS: [(&str, &str); 11] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("failcnt", "@0 assert failcnt PATH N"),
@@ -135,6 +142,7 @@ pub(super) const SUBJECTS: [(&str, &str); 10] = [
     ("bytes", "@0 assert bytes OBJCG BYTES"),
     ("leftover", "@0 assert leftover OBJCG BYTES"),
     ("owner", "@0 assert owner OBJCG PATH"),
+    ("visited", "@0 assert visited TASKS"),
 ];
 
 /// The value that a table gives for a word.
@@ -157,9 +165,11 @@ pub(super) fn is_outcome_word(word: &str) -> bool {
     value(&OUTCOMES, word).is_some() || GROUP_WORK.iter().any(|(name, _)| *name == word)
 }
 
-/// Whether an operation can have an outcome: work items are answers of `work`, and of nothing else.
+/// Whether an operation can have an outcome: work items are answers of `work`, yes and no of `mm.match`, and of
+/// nothing else.
 pub(super) fn can_answer(op: &Op, outcome: Outcome) -> bool {
     matches!(op, Op::Work) == matches!(outcome, Outcome::Ran(_))
+        && matches!(op, Op::Mm(MmOp::Match { .. })) == matches!(outcome, Outcome::Is(_))
 }
 
 /// Whether a word is `assert` or the name of an invariant.

@@ -11,10 +11,13 @@ pub(super) enum Kind {
     Charge,
     Object,
     Slot,
+    Task,
+    User,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 5] = [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot];
+    pub(super) const ALL: [Kind; 7] =
+        [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot, Kind::Task, Kind::User];
 
     /// The word used in messages.
     pub(super) fn name(self) -> &'static str {
@@ -24,12 +27,14 @@ impl Kind {
             Kind::Charge => "charge",
             Kind::Object => "object",
             Kind::Slot => "swap slot",
+            Kind::Task => "task",
+            Kind::User => "mm user",
         }
     }
 
     /// The same with its article.
     pub(super) fn one(self) -> String {
-        let article = if matches!(self, Kind::Objcg | Kind::Object) { "an" } else { "a" };
+        let article = if matches!(self, Kind::Objcg | Kind::Object | Kind::User) { "an" } else { "a" };
         format!("{article} {}", self.name())
     }
 
@@ -41,6 +46,8 @@ impl Kind {
             Kind::Charge => 'p',
             Kind::Object => 'c',
             Kind::Slot => 's',
+            Kind::Task => 't',
+            Kind::User => 'm',
         };
         format!("{letter}{n}")
     }
@@ -71,6 +78,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
                 | Assertion::Ids(group, _)
                 | Assertion::Stock(group, _) => see(Use, Group, &mut group.0),
                 Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
+                Assertion::Visited(_) => {}
                 Assertion::Owner(objcg, group) => {
                     see(Use, Objcg, &mut objcg.0);
                     see(Use, Group, &mut group.0);
@@ -117,6 +125,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
             see(New, Charge, &mut new.0);
         }
         Op::SwapFree { slot } => see(Use, Slot, &mut slot.0),
+        Op::Mm(op) => super::mm::visit(op, see),
         Op::CpuDown { .. }
         | Op::CpuUp { .. }
         | Op::CpuIsolate { .. }
@@ -132,6 +141,8 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
 pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
     match outcome {
         Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group)) => Some(group),
-        Outcome::Done | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain) => None,
+        Outcome::Done | Outcome::Is(_) | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain) => {
+            None
+        }
     }
 }

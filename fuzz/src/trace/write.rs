@@ -179,6 +179,7 @@ impl Labels {
                 write!(to, "{} = swap.in {} {}", self.charge(new), self.slot(slot), self.group(faulter))
             }
             Op::SwapFree { slot } => write!(to, "swap.free {}", self.slot(slot)),
+            Op::Mm(op) => self.write_mm_op(&op, to),
             Op::CpuDown { target } => write!(to, "cpu.down {}", target.0),
             Op::CpuUp { target } => write!(to, "cpu.up {}", target.0),
             Op::CpuIsolate { target } => write!(to, "cpu.isolate {}", target.0),
@@ -204,6 +205,7 @@ impl Labels {
             Assertion::Stock(group, n) => write!(to, "stock {} {n}", self.group(group)),
             Assertion::Bytes(objcg, n) => write!(to, "bytes {} {n}", self.objcg(objcg)),
             Assertion::Leftover(objcg, n) => write!(to, "leftover {} {n}", self.objcg(objcg)),
+            Assertion::Visited(n) => write!(to, "visited {n}"),
             Assertion::Owner(objcg, group) => {
                 write!(to, "owner {} {}", self.objcg(objcg), self.group(group))
             }

@@ -48,6 +48,8 @@ pub(crate) struct Css {
     pub(crate) state: Word,
     /// Children that have not been removed.
     pub(crate) children: Word,
+    /// Tasks that run in it.
+    pub(crate) tasks: Word,
     parent: Word,
     counter_parent: Word,
 }
@@ -59,6 +61,7 @@ impl Css {
             refs: word(What::CssRefs),
             state: word(What::CssState),
             children: word(What::Children),
+            tasks: word(What::CssTasks),
             parent: word(What::Parent),
             counter_parent: word(What::CounterParent),
         }
@@ -68,6 +71,7 @@ impl Css {
         self.refs.init(0);
         self.state.init(State::Allocated as i64);
         self.children.init(0);
+        self.tasks.init(0);
         self.parent.init(word_of(parent));
         self.counter_parent.init(word_of(counter_parent));
     }

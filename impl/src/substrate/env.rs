@@ -54,6 +54,21 @@ pub enum What {
     TreeLock,
     DrainMutex,
     Free,
+    CssTasks,
+    TaskGeneration,
+    TaskMm,
+    TaskMemcg,
+    TaskFlags,
+    TaskLeader,
+    TaskParent,
+    TaskLock,
+    TaskList,
+    TasksVisited,
+    MmGeneration,
+    MmUsers,
+    MmMemcg,
+    MmOwner,
+    MmMixed,
 }
 
 /// Which shared word: what it is, and the index of its owner (an arena's slot, a CPU, a swap slot).
@@ -111,6 +126,12 @@ pub enum Loop {
     Lock,
     /// Waiting for the end of a read section.
     Grace,
+    /// Looking for a reference to the group that an mm charges.
+    MemcgOfMm,
+    /// Looking for a reference to the group of a task.
+    TaskGetCss,
+    /// Looking for another owner of an mm.
+    NextOwner,
 }
 
 /// A defect that the machine itself notices, as a kernel would warn or a sanitizer would report.
@@ -183,11 +204,35 @@ pub enum Mark {
     LimitBusy,
     LimitBelowUsage,
     ParentRemovedFirst,
+    TaskStarted,
+    KthreadStarted,
+    KthreadUsesMm,
+    Forked,
+    ForkFailed,
+    ThreadStarted,
+    Vforked,
+    MmInitFailed,
+    Execed,
+    HelperExeced,
+    ExecFailed,
+    ExecAfterMigration,
+    Migrated,
+    NoMmToUpdate,
+    Exited,
+    ExitedOffline,
+    LeaderExitedFirst,
+    MmMixed,
+    MmInherited,
+    MmEnded,
+    MmCharged,
+    MmMatched,
+    LookupWalkedUp,
+    LookupPassedDying,
 }
 
 impl Mark {
     /// Number of marks.
-    pub const COUNT: usize = Mark::ParentRemovedFirst as usize + 1;
+    pub const COUNT: usize = Mark::LookupPassedDying as usize + 1;
 }
 
 /// The environment. Every hook has an empty default, so that [`Plain`] costs nothing.

@@ -9,6 +9,7 @@ use super::env::{Env, Label, Loop, What};
 use super::word::{Lock, Word};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
+use crate::mm::TaskRef;
 use crate::obj_cgroup::ObjcgRef;
 use std::collections::VecDeque;
 
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 pub(crate) enum Callback {
     FreeMemcg(MemcgRef),
     FreeObjcg(ObjcgRef),
+    FreeTask(TaskRef),
 }
 
 /// The callbacks that wait.
@@ -87,6 +89,7 @@ impl Machine {
             match callback {
                 Callback::FreeMemcg(memcg) => self.css_free(e, memcg),
                 Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
+                Callback::FreeTask(task) => self.task_free(e, task),
             }
         }
         batch

@@ -31,7 +31,7 @@ impl Bytes {
 pub enum Errno {
     /// `ENOMEM`: a limit was met, or an allocation failed.
     NoMem,
-    /// `EBUSY`: the group has online children, or its usage is above the new limit.
+    /// `EBUSY`: the group has online children or tasks, or its usage is above the new limit.
     Busy,
     /// `ENOSPC`: no memcg id or no swap slot is left.
     NoSpace,

@@ -59,6 +59,7 @@ impl Model {
                     }
                 }
             }
+            Op::Mm(op) => return self.mm_allowed(step, &op, witness),
             Op::Work => allowed.exact = self.work_answers(),
             _ => {}
         }
@@ -67,7 +68,7 @@ impl Model {
 
     /// A charge asks for whole pages, `asked`, at the levels from `group` up. Cached pages can fail it where the
     /// model's would fit, and a stock that serves all of it asks no level.
-    fn allow_cached(
+    pub(super) fn allow_cached(
         &self,
         allowed: &mut Allowed,
         success: Outcome,
@@ -113,10 +114,10 @@ impl Model {
 }
 
 /// What a charge asks of the counters, and whether stocks of its CPU could serve all of it without them.
-struct PageCharge {
-    group: GroupId,
-    asked: Pages,
-    from_stock: bool,
+pub(super) struct PageCharge {
+    pub(super) group: GroupId,
+    pub(super) asked: Pages,
+    pub(super) from_stock: bool,
 }
 
 fn allow(allowed: &mut Allowed, outcome: Outcome, reason: Reason) {

@@ -16,6 +16,8 @@ pub struct Holders {
     pub objcgs: u64,
     /// Children in the tree that have not ended.
     pub children: u64,
+    /// Tasks in it, those in the middle of their exit included.
+    pub tasks: u64,
 }
 
 impl Holders {
@@ -27,8 +29,8 @@ impl Holders {
 
 impl fmt::Display for Holders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holders { folios, slots, objcgs, children } = self;
-        write!(f, "folios {folios}, slots {slots}, objcgs {objcgs}, children {children}")
+        let Holders { folios, slots, objcgs, children, tasks } = self;
+        write!(f, "folios {folios}, slots {slots}, objcgs {objcgs}, children {children}, tasks {tasks}")
     }
 }
 

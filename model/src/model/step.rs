@@ -58,6 +58,7 @@ impl Model {
             Op::CpuDown { .. } | Op::CpuUp { .. } | Op::CpuIsolate { .. } | Op::CpuUnisolate { .. } => {
                 self.admits_cpu_change(step.cpu, &step.op)
             }
+            Op::Mm(op) => self.admits_mm(&op),
             Op::DrainAll { group } => self.admits_named(group),
             Op::Drain | Op::Work | Op::Grace | Op::Quiesce => Ok(()),
         }
@@ -78,6 +79,7 @@ impl Model {
             Op::SwapIn { slot, faulter, .. } => self.swap_in_answer(slot, faulter, step.fail),
             // The drain mutex is the first thing tried.
             Op::DrainAll { .. } if step.fail == Some(Failure::Trylock) => Outcome::Refused(Errno::Busy),
+            Op::Mm(op) => self.mm_answer(&op, step.fail),
             Op::Work => self.work_answer(),
             Op::SetSwapMax { .. }
             | Op::Uncharge { .. }
@@ -126,6 +128,7 @@ impl Model {
             (Op::SwapOut { new, charge }, Outcome::To(recorded)) => self.swap_out(new, charge, recorded),
             (Op::SwapIn { new, slot, .. }, Outcome::To(charged)) => self.swap_in(new, slot, charged),
             (Op::SwapFree { slot }, Outcome::Done) => drop(self.free_slot(slot)),
+            (Op::Mm(op), observed) => self.commit_mm(&op, observed),
             (Op::CpuDown { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.up = false),
             (Op::CpuUp { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.up = true),
             (Op::CpuIsolate { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.isolated = true),

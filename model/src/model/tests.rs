@@ -4,6 +4,7 @@
 mod allowed;
 mod ledger;
 mod limits;
+mod mm;
 mod obj_cgroup;
 mod random;
 mod swap;

@@ -35,6 +35,10 @@ pub(super) struct Group {
     pub(super) online_children: u64,
     /// Children that have not ended.
     pub(super) children: u64,
+    /// Tasks that hold this very group.
+    pub(super) tasks: u64,
+    /// Those of them that are not exiting: they hinder its removal.
+    pub(super) populated: u64,
     /// Folios bound to this very group.
     pub(super) folios: u64,
     /// Swap slots recorded to this very group: each holds a reference to its id.
@@ -61,6 +65,8 @@ impl Group {
             swap_max,
             online_children: 0,
             children: 0,
+            tasks: 0,
+            populated: 0,
             folios: 0,
             slots: 0,
             inherited: 0,
@@ -95,7 +101,13 @@ impl Group {
     }
 
     pub(super) fn holders(&self) -> Holders {
-        Holders { folios: self.folios, slots: self.slots, objcgs: self.inherited, children: self.children }
+        Holders {
+            folios: self.folios,
+            slots: self.slots,
+            objcgs: self.inherited,
+            children: self.children,
+            tasks: self.tasks,
+        }
     }
 }
 
@@ -164,10 +176,11 @@ impl Model {
         self.admits_below_root(group)
     }
 
-    /// Only online children hinder; those that are removed already do not.
+    /// Only online children and tasks that run in it hinder; children that are removed already do not, nor do tasks
+    /// in the middle of their exit.
     pub(super) fn rmdir_answer(&self, group: GroupId) -> Outcome {
         match self.groups.get(group.index()) {
-            Some(found) if found.online_children == 0 => Outcome::Done,
+            Some(found) if found.online_children == 0 && found.populated == 0 => Outcome::Done,
             _ => Outcome::Refused(Errno::Busy),
         }
     }

@@ -12,6 +12,7 @@
 
 mod charges;
 mod groups;
+mod mm;
 mod objects;
 mod stage;
 mod stocks;
@@ -66,6 +67,14 @@ scenes! {
     26 "slots-and-swap-limits-exhausted" swap::exhausted;
     27 "swap-in-at-limit" swap::in_at_limit;
     28 "swap-ids-exhausted" swap::ids_exhausted;
+    29 "mm-charged-while-forking" mm::charged_while_forking;
+    30 "mm-exec-meets-migration" mm::exec_meets_migration;
+    31 "mm-sharer-moved-away" mm::sharer_moved_away;
+    32 "mm-leader-exits-first" mm::leader_exits_first;
+    33 "mm-users-outlive-tasks" mm::users_outlive_tasks;
+    34 "mm-exiting-in-removed-group" mm::exiting_in_removed_group;
+    35 "mm-kernel-threads" mm::kernel_threads;
+    36 "mm-family" mm::family;
 }
 
 /// Bits of a scene byte that are its number.

@@ -5,8 +5,8 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
-    SlotId,
+    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op,
+    Outcome, Pages, SlotId, TaskId, Via,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.
@@ -18,7 +18,7 @@ fn random_program(dice: &mut Dice) -> Program {
         slots: dice.pick(&[0, 1, 64, 200, 4096]),
         ..Header::default()
     };
-    let mut free: [Vec<u16>; 5] = std::array::from_fn(|kind| {
+    let mut free: [Vec<u16>; 7] = std::array::from_fn(|kind| {
         let mut names: Vec<u16> = (u16::from(kind == 0)..400).chain([4095]).collect();
         // Mostly in order, now and then not.
         for _ in 0..dice.below(4) {
@@ -50,7 +50,27 @@ fn random_program(dice: &mut Dice) -> Program {
             _ => 1 + dice.below(1 << 20),
         };
         let group = GroupId(name);
-        let op = match dice.below(25) {
+        let task = TaskId(name);
+        let through = dice.pick(&[Via::Task(task), Via::User(MmUserId(name))]);
+        let op = match dice.below(43) {
+            25 => Op::Mm(MmOp::Task { new: TaskId(fresh(5)), group }),
+            26 => Op::Mm(MmOp::Kthread { new: TaskId(fresh(5)) }),
+            27 => Op::Mm(MmOp::Use { kthread: task, of: TaskId(target.0.into()) }),
+            28 => Op::Mm(MmOp::Fork { new: TaskId(fresh(5)), parent: task }),
+            29 => Op::Mm(MmOp::ForkBegin { new: TaskId(fresh(5)), parent: task }),
+            30 => Op::Mm(MmOp::ForkEnd { child: task }),
+            31 => Op::Mm(MmOp::Thread { new: TaskId(fresh(5)), of: task }),
+            32 => Op::Mm(MmOp::Vfork { new: TaskId(fresh(5)), parent: task }),
+            33 => Op::Mm(MmOp::ExecMake { new: MmUserId(fresh(6)), task }),
+            34 => Op::Mm(MmOp::ExecCommit { exec: MmUserId(name) }),
+            35 => Op::Mm(MmOp::Exit { task }),
+            36 => Op::Mm(MmOp::ExitBegin { task }),
+            37 => Op::Mm(MmOp::ExitEnd { task }),
+            38 => Op::Mm(MmOp::Migrate { task, group }),
+            39 => Op::Mm(MmOp::Get { new: MmUserId(fresh(6)), of: through }),
+            40 => Op::Mm(MmOp::Put { user: MmUserId(name) }),
+            41 => Op::Mm(MmOp::Charge { new: ChargeId(fresh(2)), through, pages: Pages(amount) }),
+            42 => Op::Mm(MmOp::Match { through, group }),
             0 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: limit, swap_max: Limit::MAX },
             1 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: Limit::MAX, swap_max: limit },
             2 => Op::Rmdir { group },

@@ -33,6 +33,24 @@ fn tags_keep_their_numbers() {
         (21, Kind::Work),
         (22, Kind::Grace),
         (23, Kind::Quiesce),
+        (64, Kind::MmTask),
+        (65, Kind::MmKthread),
+        (66, Kind::MmUse),
+        (67, Kind::MmFork),
+        (68, Kind::MmForkBegin),
+        (69, Kind::MmForkEnd),
+        (70, Kind::MmThread),
+        (71, Kind::MmVfork),
+        (72, Kind::MmExecMake),
+        (73, Kind::MmExecCommit),
+        (74, Kind::MmExit),
+        (75, Kind::MmExitBegin),
+        (76, Kind::MmExitEnd),
+        (77, Kind::MmMigrate),
+        (78, Kind::MmGet),
+        (79, Kind::MmPut),
+        (80, Kind::MmCharge),
+        (81, Kind::MmMatch),
     ];
     for (number, kind) in pinned {
         assert_eq!(kind.tag(), number, "{kind:?}");
@@ -77,6 +95,14 @@ fn scenes_keep_their_numbers() {
         (26, "slots-and-swap-limits-exhausted"),
         (27, "swap-in-at-limit"),
         (28, "swap-ids-exhausted"),
+        (29, "mm-charged-while-forking"),
+        (30, "mm-exec-meets-migration"),
+        (31, "mm-sharer-moved-away"),
+        (32, "mm-leader-exits-first"),
+        (33, "mm-users-outlive-tasks"),
+        (34, "mm-exiting-in-removed-group"),
+        (35, "mm-kernel-threads"),
+        (36, "mm-family"),
     ];
     let scenes: Vec<_> = SCENES.iter().map(|scene| (scene.number, scene.name)).collect();
     assert_eq!(scenes, pinned);

@@ -5,7 +5,7 @@ mod format;
 mod generated;
 
 use crate::program::{Action, Program};
-use stocktake_model::{ChargeId, GroupId, ObjcgId, ObjectId, Op, SlotId};
+use stocktake_model::{ChargeId, GroupId, MmOp, MmUserId, ObjcgId, ObjectId, Op, SlotId, TaskId};
 
 /// A few random numbers, independent of the generator under test.
 struct Dice(u64);
@@ -44,7 +44,7 @@ fn assert_well_formed(program: &Program, context: &str) {
     assert!((1..=8).contains(&header.cpus), "{context}: {header:?}");
     assert!((1..=4096).contains(&header.ids) && header.slots <= 4096, "{context}: {header:?}");
     assert!(header.faults.is_empty() && header.schedule.is_empty() && program.parallel.is_none());
-    let mut made: [Vec<u16>; 5] = Default::default();
+    let mut made: [Vec<u16>; 7] = Default::default();
     for step in operations(program) {
         assert!(step.cpu.0 < header.cpus, "{context}: {step:?}");
         match step.op {
@@ -60,6 +60,19 @@ fn assert_well_formed(program: &Program, context: &str) {
                 made[3].push(n);
             }
             Op::SwapOut { new: SlotId(n), .. } => made[4].push(n),
+            Op::Mm(op) => match op {
+                MmOp::Charge { new: ChargeId(n), .. } => made[2].push(n),
+                MmOp::Task { new: TaskId(n), .. }
+                | MmOp::Kthread { new: TaskId(n) }
+                | MmOp::Fork { new: TaskId(n), .. }
+                | MmOp::ForkBegin { new: TaskId(n), .. }
+                | MmOp::Thread { new: TaskId(n), .. }
+                | MmOp::Vfork { new: TaskId(n), .. } => made[5].push(n),
+                MmOp::ExecMake { new: MmUserId(n), .. } | MmOp::Get { new: MmUserId(n), .. } => {
+                    made[6].push(n)
+                }
+                _ => {}
+            },
             Op::CpuDown { target }
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }

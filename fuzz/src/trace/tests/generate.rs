@@ -4,8 +4,8 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages, Ran,
-    SlotId,
+    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op,
+    Outcome, Pages, Ran, SlotId, TaskId, Via,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -68,6 +68,8 @@ pub(super) fn program(dice: &mut Dice) -> Program {
             &mut program.names.charges,
             &mut program.names.objects,
             &mut program.names.slots,
+            &mut program.names.tasks,
+            &mut program.names.users,
         ] {
             // Collisions, names that cannot be, and gaps are all to be expected.
             let names_to_give = ["", "A", "B", "p1", "g2", "o1", "p1_2", "c0", "ok", "9", "a b", "x_1"];
@@ -123,7 +125,9 @@ impl Generator<'_> {
             1 => Some(Failure::Trylock),
             _ => None,
         };
-        let outcome = if op == Op::Work {
+        let outcome = if matches!(op, Op::Mm(MmOp::Match { .. })) {
+            Outcome::Is(self.dice.one_in(2))
+        } else if op == Op::Work {
             let ran = [Ran::Nothing, Ran::Drain, Ran::Offline(group), Ran::Release(group)];
             Outcome::Ran(self.dice.pick(&ran))
         } else {
@@ -151,6 +155,40 @@ impl Generator<'_> {
         (!usable.is_empty()).then(|| self.dice.pick(&usable))
     }
 
+    fn mm_op(&mut self, group: GroupId) -> Option<MmOp> {
+        let kind = self.dice.roll(18);
+        if kind < 2 {
+            let new = TaskId(self.make(Kind::Task));
+            return Some(if kind == 0 { MmOp::Task { new, group } } else { MmOp::Kthread { new } });
+        }
+        let task = TaskId(self.find(Kind::Task)?);
+        let through = match self.find(Kind::User) {
+            Some(user) if self.dice.one_in(2) => Via::User(MmUserId(user)),
+            _ => Via::Task(task),
+        };
+        Some(match kind {
+            2 => MmOp::Use { kthread: task, of: TaskId(self.find(Kind::Task)?) },
+            3 => MmOp::Fork { new: TaskId(self.make(Kind::Task)), parent: task },
+            4 => MmOp::ForkBegin { new: TaskId(self.make(Kind::Task)), parent: task },
+            5 => MmOp::ForkEnd { child: task },
+            6 => MmOp::Thread { new: TaskId(self.make(Kind::Task)), of: task },
+            7 => MmOp::Vfork { new: TaskId(self.make(Kind::Task)), parent: task },
+            8 => MmOp::ExecMake { new: MmUserId(self.make(Kind::User)), task },
+            9 => MmOp::ExecCommit { exec: MmUserId(self.find(Kind::User)?) },
+            10 => MmOp::Exit { task },
+            11 => MmOp::ExitBegin { task },
+            12 => MmOp::ExitEnd { task },
+            13 => MmOp::Migrate { task, group },
+            14 => MmOp::Get { new: MmUserId(self.make(Kind::User)), of: through },
+            15 => MmOp::Put { user: MmUserId(self.find(Kind::User)?) },
+            16 => {
+                let pages = Pages(self.dice.pick(&[1, 64, 1 << 20]));
+                MmOp::Charge { new: ChargeId(self.make(Kind::Charge)), through, pages }
+            }
+            _ => MmOp::Match { through, group },
+        })
+    }
+
     fn limit(&mut self) -> Limit {
         let pages = self.dice.pick(&[0, 1, 63, 64, 1 << 40]);
         if self.dice.one_in(2) { Limit::MAX } else { Limit::pages(pages) }
@@ -161,6 +199,9 @@ impl Generator<'_> {
         let group = GroupId(self.find(Kind::Group)?);
         let (limit, target) = (self.limit(), CpuId(self.dice.roll(u64::from(self.cpus)) as u8));
         let count = self.dice.pick(&[0, 1, 4095, 1 << 53]);
+        if self.dice.one_in(4) {
+            return self.mm_op(group).map(|op| Made::Op(Op::Mm(op)));
+        }
         Some(Made::Op(match self.dice.roll(24) {
             0 | 1 => {
                 let swap_max = self.limit();
@@ -220,6 +261,7 @@ impl Generator<'_> {
                     Assertion::Watermark(group, count),
                     Assertion::Ids(group, count),
                     Assertion::Stock(group, count),
+                    Assertion::Visited(count),
                 ])));
             }
         }))

@@ -50,7 +50,7 @@ fn the_documented_example_is_readable() {
     let example = lines.map_while(|line| line.strip_prefix("//! ")).take_while(|line| *line != "```");
     let text = example.collect::<Vec<_>>().join("\n");
     match read(text.as_bytes(), Reading::Strict) {
-        Ok(program) => assert_eq!(program.steps.len(), 20),
+        Ok(program) => assert_eq!(program.steps.len(), 30),
         Err(errors) => panic!("{errors}"),
     }
 }
@@ -108,6 +108,7 @@ fn steps_mean_what_they_say() {
         charges: strings(&["big", "back"]),
         objects: Vec::new(),
         slots: strings(&["s"]),
+        ..Names::default()
     };
     assert_eq!(program, Program { header: Header::default(), steps, parallel: Some(5), names });
 }

@@ -115,6 +115,8 @@ impl Ledger {
             slots: self.own_slots(group),
             objcgs: self.owners.iter().filter(inherited).count() as u64,
             children: self.groups.values().filter(child).count() as u64,
+            // No program here has tasks.
+            tasks: 0,
         }
     }
 

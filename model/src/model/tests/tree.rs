@@ -121,7 +121,7 @@ fn a_group_ends_when_dying_and_held_by_nobody() {
     assert_eq!(model.ended(g(9)), Err(nobody));
     assert_eq!(model.ended(ROOT), Err(Holders { children: 1, ..nobody }));
     remove(&mut model, 3);
-    assert_eq!(model.holders(g(2)), Holders { folios: 1, slots: 3, objcgs: 1, children: 1 });
+    assert_eq!(model.holders(g(2)), Holders { folios: 1, slots: 3, objcgs: 1, children: 1, tasks: 0 });
     run_all(&mut model, &[rmdir(2)]);
     assert_eq!(model.ended(g(3)), Ok(()));
     assert_eq!(model.life(g(3)), Some(GroupLife::Ended));

@@ -1,0 +1,149 @@
+//! Applying the operations of tasks and mms.
+
+use super::{Applier, BOUND, done, refused};
+use crate::engine::hunting::Hunting;
+use stocktake_impl as machine;
+use stocktake_impl::{Cpu, Machine, MmRef, TaskRef};
+use stocktake_model::{Errno, MmOp, Outcome, Pages, TaskId, Via};
+
+/// A user of an mm that is no task, and the task whose exec it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MmUser {
+    pub(crate) mm: MmRef,
+    pub(crate) exec: Option<TaskRef>,
+}
+
+/// What the names of tasks and users of mms stand for.
+#[derive(Debug, Default)]
+pub(crate) struct MmBindings {
+    pub(crate) tasks: Vec<Option<TaskRef>>,
+    pub(crate) users: Vec<Option<MmUser>>,
+}
+
+impl MmBindings {
+    fn task(&self, task: TaskId) -> TaskRef {
+        self.tasks[task.index()].expect(BOUND)
+    }
+
+    fn mm(&self, m: &Machine, via: Via) -> Option<MmRef> {
+        match via {
+            Via::Task(task) => m.task_mm(self.task(task)),
+            Via::User(user) => self.users[user.index()].map(|user| user.mm),
+        }
+    }
+}
+
+impl Applier<'_> {
+    /// Run one operation of tasks and mms on CPU number `at`.
+    pub(super) fn apply_mm(&mut self, op: &MmOp, at: usize) -> Outcome {
+        let (m, e) = (self.machine, self.env);
+        let b = &mut self.bindings.mm;
+        let cpu = &mut self.cpus[at];
+        match *op {
+            MmOp::Task { new, group } => {
+                let memcg = self.bindings.groups[group.index()].expect(BOUND);
+                keep(&mut b.tasks, new, m.spawn(e, cpu, memcg))
+            }
+            MmOp::Kthread { new } => keep(&mut b.tasks, new, m.kthread(e, cpu)),
+            MmOp::Use { kthread, of } => match m.task_mm(b.task(of)) {
+                Some(mm) => {
+                    m.use_mm(e, b.task(kthread), mm);
+                    Outcome::Done
+                }
+                None => Outcome::Refused(Errno::NoDev),
+            },
+            MmOp::Fork { new, parent } => {
+                let forked = fork(m, e, cpu, b.task(parent));
+                keep(&mut b.tasks, new, forked)
+            }
+            MmOp::ForkBegin { new, parent } => {
+                let child = m.fork_begin(e, cpu, b.task(parent));
+                keep(&mut b.tasks, new, child)
+            }
+            MmOp::ForkEnd { child } => {
+                let outcome = done(m.fork_end(e, cpu, b.task(child))).0;
+                if outcome != Outcome::Done {
+                    b.tasks[child.index()] = None;
+                }
+                outcome
+            }
+            MmOp::Thread { new, of } => {
+                let thread = m.clone_vm(e, cpu, b.task(of), true);
+                keep(&mut b.tasks, new, thread)
+            }
+            MmOp::Vfork { new, parent } => {
+                let child = m.clone_vm(e, cpu, b.task(parent), false);
+                keep(&mut b.tasks, new, child)
+            }
+            MmOp::ExecMake { new, task } => {
+                let task = b.task(task);
+                let (outcome, mm) = done(m.exec_make(e, cpu, task));
+                b.users[new.index()] = mm.map(|mm| MmUser { mm, exec: Some(task) });
+                outcome
+            }
+            MmOp::ExecCommit { exec } => {
+                if let Some(MmUser { mm, exec: Some(task) }) = b.users[exec.index()].take() {
+                    m.exec_commit(e, cpu, task, mm);
+                }
+                Outcome::Done
+            }
+            MmOp::Exit { task } => {
+                let task = b.tasks[task.index()].take().expect(BOUND);
+                m.exit_begin(e, task);
+                m.exit_end(e, cpu, task);
+                Outcome::Done
+            }
+            MmOp::ExitBegin { task } => {
+                m.exit_begin(e, b.task(task));
+                Outcome::Done
+            }
+            MmOp::ExitEnd { task } => {
+                m.exit_end(e, cpu, b.tasks[task.index()].take().expect(BOUND));
+                Outcome::Done
+            }
+            MmOp::Migrate { task, group } => {
+                m.migrate(e, b.task(task), self.bindings.groups[group.index()].expect(BOUND));
+                Outcome::Done
+            }
+            MmOp::Get { new, of } => {
+                let mm = b.mm(m, of).expect(BOUND);
+                m.mmget(e, mm);
+                b.users[new.index()] = Some(MmUser { mm, exec: None });
+                Outcome::Done
+            }
+            MmOp::Put { user } => {
+                match b.users[user.index()].take().expect(BOUND) {
+                    MmUser { mm, exec: Some(task) } => m.exec_abort(e, task, mm),
+                    MmUser { mm, exec: None } => m.mmput(e, mm),
+                }
+                Outcome::Done
+            }
+            MmOp::Charge { new, through, pages: Pages(pages) } => {
+                let mm = b.mm(m, through).expect(BOUND);
+                match m.mm_charge(e, cpu, mm, machine::Pages(pages)) {
+                    Ok((folio, memcg)) => {
+                        self.bindings.charges[new.index()] = Some(folio);
+                        Outcome::To(self.books.group_of(memcg))
+                    }
+                    Err(errno) => refused(errno),
+                }
+            }
+            MmOp::Match { through, group } => {
+                let memcg = self.bindings.groups[group.index()].expect(BOUND);
+                Outcome::Is(m.mm_match_cgroup(e, cpu, b.mm(m, through).expect(BOUND), memcg))
+            }
+        }
+    }
+}
+
+fn fork(m: &Machine, e: &Hunting, cpu: &mut Cpu, parent: TaskRef) -> Result<TaskRef, machine::Errno> {
+    let child = m.fork_begin(e, cpu, parent)?;
+    m.fork_end(e, cpu, child)?;
+    Ok(child)
+}
+
+fn keep(tasks: &mut [Option<TaskRef>], new: TaskId, made: Result<TaskRef, machine::Errno>) -> Outcome {
+    let (outcome, task) = done(made);
+    tasks[new.index()] = task;
+    outcome
+}
