@@ -170,10 +170,11 @@ impl Machine {
                 return memcg;
             }
             let again = before == Some(memcg) && !e.fault(Fault::B58);
-            if again && self.css_tryget(e, memcg) {
-                if let Some(found) = self.walk_up(e, mm, memcg) {
-                    return found;
-                }
+            if again
+                && self.css_tryget(e, memcg)
+                && let Some(found) = self.walk_up(e, mm, memcg)
+            {
+                return found;
             }
             before = Some(memcg);
             if !e.retry(Loop::MemcgOfMm, node.memcg.label()) {

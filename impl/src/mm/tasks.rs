@@ -266,7 +266,7 @@ impl Machine {
         let heir = process.threads.iter().copied().find(runs);
         if task != leader {
             process.threads.retain(|&other| other != task);
-            self.rcu.call(e, Callback::FreeTask(task));
+            self.rcu.call(e, Callback::PutTask(task));
         } else if !ended {
             e.mark(Mark::LeaderExitedFirst);
         }
@@ -275,7 +275,7 @@ impl Machine {
             let parent = Handle::from_word(self.task(e, leader).parent.load(e));
             list.children(parent).retain(|&child| child != leader);
             *list.process(leader) = None;
-            self.rcu.call(e, Callback::FreeTask(leader));
+            self.rcu.call(e, Callback::PutTask(leader));
         }
     }
 

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 pub(crate) enum Callback {
     FreeMemcg(MemcgRef),
     FreeObjcg(ObjcgRef),
-    FreeTask(TaskRef),
+    PutTask(TaskRef),
 }
 
 /// The callbacks that wait.
@@ -89,7 +89,7 @@ impl Machine {
             match callback {
                 Callback::FreeMemcg(memcg) => self.css_free(e, memcg),
                 Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
-                Callback::FreeTask(task) => self.task_free(e, task),
+                Callback::PutTask(task) => self.task_free(e, task),
             }
         }
         batch
