@@ -1,7 +1,7 @@
 //! What charges and uncharges 128 bytes: the machine's byte stock, and what it is compared with.
 //!
-//! Each contender has [`STOCKS`] instances and goes round them, a pair at a time: back to back on a single one, a pair
-//! does little but wait for the store of the pair before, which no program does that also uses its objects.
+//! Each contender has some instances and goes round them, a pair at a time. With [`STOCKS`] of them a pair need not wait
+//! for the store of the pair before, as it need not in a program that also uses its objects.
 //!
 //! In all of them the optimiser knows neither the object's owner nor its size, and `black_box` makes it leave the state
 //! in memory after each operation and read it again: it is shown where the state is once, and that anything may have
@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 use stocktake_impl::{Bytes, Config, Cpu, Machine, NO_LIMIT, ObjcgRef, PAGE_SIZE, Plain};
 
-/// Instances of each contender.
+/// Instances of a contender that are enough for pairs not to wait for each other.
 pub(crate) const STOCKS: usize = 4;
 /// Size of the object.
 const SIZE: u64 = 128;
@@ -46,13 +46,19 @@ impl Stocked {
 }
 
 /// Pairs that hit the byte stocks of owned CPUs.
-pub(crate) fn byte_stocks(machine: &Machine, cpus: &mut [Cpu; STOCKS], objcg: ObjcgRef, pairs: u64) {
+pub(crate) fn byte_stocks<const N: usize>(
+    machine: &Machine,
+    cpus: &mut [Cpu; N],
+    objcg: ObjcgRef,
+    pairs: u64,
+) {
     let cpus = black_box(cpus);
     let (objcg, size) = black_box((objcg, SIZE));
     for pair in 0..pairs {
-        let cpu = &mut cpus[pair as usize % STOCKS];
+        let cpu = &mut cpus[pair as usize % N];
         black_box(machine.obj_cgroup_charge(&Plain, cpu, objcg, Bytes(size)).is_ok());
         machine.obj_cgroup_uncharge(&Plain, cpu, objcg, Bytes(size));
+        black_box(());
     }
 }
 
@@ -79,6 +85,7 @@ pub(crate) fn thread_local_stocks(pairs: u64) {
         let at = pair as usize % STOCKS;
         black_box(local_charge(at, owner, size));
         local_uncharge(at, owner, size);
+        black_box(());
     }
 }
 
@@ -136,6 +143,7 @@ impl OwnedStock {
             let stock = &mut stocks[pair as usize % STOCKS];
             black_box(stock.charge(owner, size));
             stock.uncharge(owner, size);
+            black_box(());
         }
     }
 
@@ -184,12 +192,13 @@ impl Counters {
     }
 
     /// Pairs of one page each.
-    pub(crate) fn run(counters: &[Counters; STOCKS], pairs: u64) {
+    pub(crate) fn run<const N: usize>(counters: &[Counters; N], pairs: u64) {
         let (counters, pages) = black_box((counters, 1));
         for pair in 0..pairs {
-            let counters = &counters[pair as usize % STOCKS];
+            let counters = &counters[pair as usize % N];
             black_box(counters.charge(pages));
             counters.uncharge(pages);
+            black_box(());
         }
     }
 

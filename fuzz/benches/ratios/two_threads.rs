@@ -1,11 +1,15 @@
-//! The same pair on two threads at once, each with its own CPUs of one machine.
+//! The same pair on two threads at once, each with its own CPU of one machine.
+//!
+//! The pairs go back to back on a single stock. So each waits for the store of the one before, and hardly for what two
+//! cores may share that are one underneath; while a cache line that went to and fro would show at once, as it does with
+//! the counters.
 //!
 //! Two threads run at once only if the operating system lets them. So before each sample they toss a number to and fro
 //! a few times: if that is quick, both are running. And a round counts if both were at it for nearly all of its time,
 //! from when the first began until the last ended. While one is measured alone the other waits on its core, so that it
 //! still has it afterwards.
 
-use crate::contenders::{Counters, STOCKS, Stocked, byte_stocks};
+use crate::contenders::{Counters, Stocked, byte_stocks};
 use crate::report::{Goal, Row};
 use crate::sampling::{Effort, Ratio};
 use std::hint::spin_loop;
@@ -22,12 +26,11 @@ const ROUNDS: usize = 501;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
-    let Stocked { machine, mut cpus, objcg } = Stocked::new(2 * STOCKS);
+    let Stocked { machine, mut cpus, objcg } = Stocked::new(2);
     let machine = &machine;
-    let (sets, _) = cpus.as_chunks_mut::<STOCKS>();
+    let (sets, _) = cpus.as_chunks_mut::<1>();
     let [here, there] = sets else { unreachable!("so many CPUs were asked for") };
-    let counters: [Counters; STOCKS] = std::array::from_fn(|_| Counters::new());
-    let counters = &counters;
+    let counters = &[Counters::new()];
     let stocks = compare(
         effort,
         || byte_stocks(machine, here, objcg, QUICK),
