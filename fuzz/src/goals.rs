@@ -108,6 +108,21 @@ goals! {
         MmMatched, "mm-matched", "an mm is asked whether it charges a group";
         LookupWalkedUp, "lookup-walked-up", "the group of an mm has been removed, and an ancestor is charged";
         LookupPassedDying, "lookup-passed-dying", "on its way up a lookup passes an ancestor that has been removed";
+        FirstMapped, "first-mapped", "the statistic is told that a page is mapped now";
+        LastUnmapped, "last-unmapped", "the statistic is told that a page is mapped no longer";
+        MappedBetweenHalves, "mapped-between-halves", "a page is mapped again before its unmapping is told";
+        FreedBetweenHalves, "freed-between-halves", "a page is uncharged before its unmapping is told";
+        UnmapEndedAfterFree, "unmap-ended-after-free", "an unmapping finds the page uncharged";
+        UpdateUnderMark, "update-under-mark", "an update sees a mover's mark and takes the page lock";
+        MovesNested, "moves-nested", "a second mover begins on the same group";
+        MarkedWhileCpuDown, "marked-while-cpu-down", "a mark is changed while a CPU is down";
+        MovedMapped, "moved-mapped", "the charge of a mapped page is moved";
+        MovedUnmapped, "moved-unmapped", "the charge of a page that is not mapped is moved";
+        MovedToldTwice, "moved-told-twice", "a page is moved while two mappings of it are told and one unmapping is not";
+        MovedHuge, "moved-huge", "the charge of a mapped folio of several pages is moved";
+        MoveRefused, "move-refused", "a page does not fit into the group that it is moved to";
+        Emptied, "emptied", "every page of a group is moved to its parent";
+        EmptyRefused, "empty-refused", "a group is not emptied, as its parent has no room";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";
@@ -116,6 +131,8 @@ goals! {
         DrainMetOffline, "drain-met-offline", "a group goes offline while its bytes are in another CPU's stock";
         ChargedWhileRemoved, "charged-while-removed", "a group is charged after its removal";
         FreedOnOtherCpu, "freed-on-other-cpu", "an object is freed on another CPU than it was charged on";
+        MovedBetweenHalves, "moved-between-halves", "a page is moved while a mapping of it is half done";
+        EmptiedInPart, "emptied-in-part", "some pages of a group are moved to its parent before one is refused";
         ObjectsOutliveGroup, "objects-outlive-group", "a group goes offline while objects charged in it live";
         UnboundMmCharged, "unbound-mm-charged", "an mm is charged that no task uses any more";
         EmbryoCharged, "embryo-charged", "the mm of a fork or an exec is charged before that is finished";

@@ -123,6 +123,10 @@ pub enum Assertion {
     Owner(ObjcgId, GroupId),
     /// `visited 3`: tasks that all searches for another user of an mm have looked at so far.
     Visited(u64),
+    /// `mapped A 3`: pages that the statistic of A counts as mapped.
+    Mapped(GroupId, u64),
+    /// `mark A 1`: movers of A that this CPU sees.
+    Mark(GroupId, u64),
 }
 
 /// The stage of life of a group.

@@ -22,6 +22,8 @@ pub enum Invariant {
     I7 = 7,
     /// No swap slot is leaked.
     I8 = 8,
+    /// A statistic, added up over the CPUs, is what it counts.
+    I9 = 9,
     /// A charge that took new pages from a counter ends within the limit.
     I10 = 10,
     /// A charge through an mm lands inside every group that holds all tasks that use it.
@@ -40,7 +42,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the table.
-    pub const ALL: [Invariant; 15] = [
+    pub const ALL: [Invariant; 16] = [
         Invariant::I1,
         Invariant::I2,
         Invariant::I3,
@@ -49,6 +51,7 @@ impl Invariant {
         Invariant::I6,
         Invariant::I7,
         Invariant::I8,
+        Invariant::I9,
         Invariant::I10,
         Invariant::I11,
         Invariant::I12,
@@ -69,6 +72,7 @@ impl Invariant {
             Invariant::I6 => "I6",
             Invariant::I7 => "I7",
             Invariant::I8 => "I8",
+            Invariant::I9 => "I9",
             Invariant::I10 => "I10",
             Invariant::I11 => "I11",
             Invariant::I12 => "I12",
@@ -95,6 +99,9 @@ impl Invariant {
             Invariant::I6 => "what nobody holds any more is freed once every CPU has been drained",
             Invariant::I7 => "swap records, swap counters and id references agree",
             Invariant::I8 => "no swap slot is leaked",
+            Invariant::I9 => {
+                "a statistic, added up over the CPUs, is what it counts, and a mover's mark is seen on every CPU"
+            }
             Invariant::I10 => "a charge that took new pages from a counter ends within the limit",
             Invariant::I11 => {
                 "no delegation is escaped: a charge through an mm lands inside every group that holds all tasks that \

@@ -14,6 +14,8 @@ pub struct Design {
     pub offline: OfflineDesign,
     /// Which memcg an mm charges.
     pub mm: MmDesign,
+    /// How mapped pages are counted while charges move.
+    pub mapped: MappedDesign,
 }
 
 /// The kind of a design.
@@ -110,6 +112,19 @@ rooms! {
             "an mm charges the group of its owner, which looks for another one when it exits or execs";
         OwnerRepaired = "owner-repaired", Corrected, "Linux 5.2 (c3f3ce049f7d), 5.4 (00d484f354d8) and later",
             "as owner; failed forks and execs clear the owner, and lookups accept a group that is offline";
+    }
+    /// How mapped pages are counted while charges move.
+    mapped: MappedDesign = "mapped" {
+        PageLock = "page-lock", Old, "Linux 2.6.36, kernel-facts 1.3",
+            "the page lock is taken for every update; a flag on the page tells the mover what was counted";
+        Marked = "marked", AsMailed, "seed 002, mail of 13 September 2010",
+            "the page lock is taken only under a per-CPU mark of the mover; the flag as before";
+        (default) MarkedCount = "marked-count", Corrected, "seed 002, and what the hunt found in it",
+            "as mailed, but the page counts what was told of it, and an uncharge takes that back";
+        MarkedOnline = "marked-online", New, "bug S16",
+            "the corrected one, but the mark is raised on online CPUs alone";
+        SectionFirst = "section-first", Corrected, "Linux 3.18, mem_cgroup_begin_page_stat",
+            "both halves of a mapping lie in one section, and the mover asks the mapcount";
     }
 }
 

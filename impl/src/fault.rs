@@ -83,6 +83,18 @@ faults! {
         "a byte stock caches an objcg without taking a reference";
     W1, "W1", "this project, after seed 004",
         "swap-in of an entry whose recorded group is gone does not free the slots";
+    S15, "S15", "seed 002, race that the companion fix is about",
+        "unmapping forgets what was told of the page although the page was mapped again meanwhile";
+    B48, "B48", "companion fix of 13 September 2010, as posted",
+        "unmapping forgets what was told of the page if it is mapped: the condition is inverted";
+    B54, "B54", "fixed in Linux 5.12",
+        "a mover moves the statistic of mapped huge pages by pages, which is counted by folios";
+    B78, "B78", "after a fix of the LRU reparenting series of January 2026",
+        "emptying a group hands its statistic on as a whole, after it has gone page by page";
+    F1, "F1", "this project, after seed 002",
+        "the mark of a group on the move is a flag, not a count: the end of one mover hides another";
+    F2, "F2", "this project, after seed 002",
+        "a page that is moved keeps its css reference to the group that it came from";
 }
 
 /// A set of faults.

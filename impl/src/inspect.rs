@@ -130,9 +130,15 @@ impl Machine {
 
     /// Every folio, with its group and its pages.
     pub fn live_folios(&self) -> impl Iterator<Item = (FolioRef, MemcgRef, Pages)> {
-        self.folios.live().filter_map(|(folio, node)| {
+        let charged = self.folios.live().filter(|(_, node)| node.page.used.peek() != 0);
+        charged.filter_map(|(folio, node)| {
             Some((folio, Handle::from_word(node.memcg.peek())?, Pages(node.pages.peek() as u64)))
         })
+    }
+
+    /// The group that a folio is charged to.
+    pub fn folio_owner(&self, folio: FolioRef) -> Option<MemcgRef> {
+        self.folios.peek(folio).and_then(|node| Handle::from_word(node.memcg.peek()))
     }
 
     /// Every swap slot in use, with the id recorded for it.

@@ -11,6 +11,7 @@
 
 mod design;
 mod fault;
+mod file_mapped;
 mod hotplug;
 mod inspect;
 mod machine;
@@ -20,8 +21,11 @@ mod obj_cgroup;
 pub mod substrate;
 mod swap;
 
-pub use design::{Design, Kind, MmDesign, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant};
+pub use design::{
+    Design, Kind, MappedDesign, MmDesign, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant,
+};
 pub use fault::{Fault, Faults};
+pub use file_mapped::{MappedHalf, STAT_CPUS, Stat};
 pub use inspect::{MemcgView, ObjcgView};
 pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};

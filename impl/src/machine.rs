@@ -1,6 +1,7 @@
 //! The machine: everything that the CPUs share.
 
 use crate::Design;
+use crate::file_mapped::Stats;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::mm;
 use crate::obj_cgroup::{Objcg, ObjcgLists};
@@ -86,6 +87,9 @@ pub struct Machine {
     pub(crate) tree: Lock<()>,
     /// Held by the one drainer.
     pub(crate) drain_mutex: Lock<()>,
+    pub(crate) stats: Stats,
+    /// Held while marks are raised and lowered.
+    pub(crate) movers: Lock<()>,
     pub(crate) root: MemcgRef,
 }
 
@@ -109,6 +113,8 @@ impl Machine {
             mm: mm::Room::new(&config),
             tree: Lock::new(Label::new(What::TreeLock, 0), ()),
             drain_mutex: Lock::new(Label::new(What::DrainMutex, 0), ()),
+            stats: Stats::default(),
+            movers: Lock::new(Label::new(What::Movers, 0), ()),
             root,
         };
         let mut cpus = Vec::new();
@@ -136,6 +142,7 @@ impl Machine {
             self.slots = (0..config.slots).map(SwapSlot::empty).collect();
         }
         self.config = config;
+        self.stats.fit(self.memcgs.capacity(), config.cpus);
         self.memcgs.reset();
         self.objcgs.reset();
         self.folios.reset();
@@ -159,6 +166,7 @@ impl Machine {
         root.id.init(IdTable::ROOT);
         root.id_refs.init(1);
         root.objcg.init(0);
+        self.stats.init(self.root);
         self.ids.get_mut().reset(self.root, config.ids);
         self.objcg_lists.get_mut()[self.root.index()].clear();
     }

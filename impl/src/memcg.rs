@@ -93,6 +93,7 @@ impl Machine {
         node.memory.init(max);
         node.swap.init(swap_max);
         node.objcg.init(0);
+        self.stats.init(memcg);
         let Some(id) = self.ids.lock(e).assign(memcg) else {
             self.memcgs.free(e, memcg);
             e.mark(Mark::IdsExhausted);

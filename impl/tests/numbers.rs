@@ -44,7 +44,7 @@ fn the_first_page_charges_a_batch_and_the_next_none() {
     assert_eq!(cpus[0].cached_pages().collect::<Vec<_>>(), [(a, Pages(BATCH - 1))]);
     m.mem_cgroup_charge(&E, &mut cpus[0], a, Pages(63), false).expect("no limit");
     assert_eq!(usage(&m, a), BATCH as i64, "served from the stock");
-    m.mem_cgroup_uncharge(&E, first);
+    m.mem_cgroup_uncharge(&E, &cpus[0], first);
     assert_eq!(usage(&m, a), BATCH as i64 - 1, "a folio is uncharged from the counters");
     assert_eq!(m.memcg(a).map(|view| view.watermark), Some(BATCH as i64));
 }
@@ -154,19 +154,19 @@ fn a_removed_group_with_recorded_slots_goes_on_paying_for_swap() {
     let folios: Vec<_> = (0..3)
         .map(|_| m.mem_cgroup_charge(&E, &mut cpus[0], b, Pages(1), false).expect("no limit"))
         .collect();
-    let (first, payer) = m.swap_out(&E, folios[0]).expect("slots are left");
+    let (first, payer) = m.swap_out(&E, &cpus[0], folios[0]).expect("slots are left");
     assert_eq!(payer, b);
     m.rmdir(&E, b).expect("no children");
     settle(&m, &mut cpus);
-    let (second, payer) = m.swap_out(&E, folios[1]).expect("slots are left");
+    let (second, payer) = m.swap_out(&E, &cpus[0], folios[1]).expect("slots are left");
     assert_eq!(payer, b, "its id lives through the first slot");
     m.swap_free(&E, first);
     m.swap_free(&E, second);
-    let (third, payer) = m.swap_out(&E, folios[2]).expect("slots are left");
+    let (third, payer) = m.swap_out(&E, &cpus[0], folios[2]).expect("slots are left");
     assert_eq!(payer, a, "its id is gone");
     let (folio, charged) = m.swap_in(&E, &mut cpus[0], third, m.root()).expect("fits");
     assert_eq!(charged, a);
-    m.mem_cgroup_uncharge(&E, folio);
+    m.mem_cgroup_uncharge(&E, &cpus[0], folio);
     settle(&m, &mut cpus);
     assert_eq!((m.memcg(b), m.memcg(a).expect("live").swap_usage, usage(&m, a)), (None, 0, 0));
 }
@@ -176,7 +176,7 @@ fn an_id_is_used_again_once_its_last_slot_is_freed() {
     let (m, mut cpus) = Machine::new(Config { ids: 1, ..Config::default() });
     let a = group(&m, m.root(), NO_LIMIT);
     let folio = m.mem_cgroup_charge(&E, &mut cpus[0], a, Pages(2), false).expect("no limit");
-    let (entry, _) = m.swap_out(&E, folio).expect("slots are left");
+    let (entry, _) = m.swap_out(&E, &cpus[0], folio).expect("slots are left");
     m.rmdir(&E, a).expect("no children");
     settle(&m, &mut cpus);
     assert_eq!(m.mkdir(&E, m.root(), NO_LIMIT, NO_LIMIT), Err(Errno::NoSpace));

@@ -16,7 +16,7 @@ mod outcome;
 mod units;
 
 pub use ids::{ChargeId, CpuId, GroupId, MmUserId, ObjcgId, ObjectId, SlotId, TaskId};
-pub use model::{Config, GroupLife, Holders, Model, Skip};
-pub use op::{Failure, MmOp, Mode, Op, Step, Via};
+pub use model::{Config, FileMapped, GroupLife, Half, Holders, Model, Skip};
+pub use op::{Failure, MappedOp, MmOp, Mode, Op, Step, Via};
 pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};
 pub use units::{Bytes, Limit, PAGE_SIZE, Pages};

@@ -6,7 +6,8 @@
 //! where the two answers differ.
 //!
 //! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
-//! [`obj_cgroup`] objects; [`swap`] slots; [`mm`] tasks and mms; [`cpus`] CPUs. In each of them stand the rules that an operation is
+//! [`obj_cgroup`] objects; [`swap`] slots; [`mm`] tasks and mms; [`mapped`] mapped pages and moving charges;
+//! [`cpus`] CPUs. In each of them stand the rules that an operation is
 //! admitted by, its answer and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and
 //! [`questions`] what an invariant checker may ask.
 //!
@@ -16,6 +17,7 @@
 mod allowed;
 mod cpus;
 mod limits;
+mod mapped;
 mod mm;
 mod names;
 mod obj_cgroup;
@@ -30,6 +32,8 @@ mod tree;
 use crate::{GroupId, Mode};
 use allowed::PageCharge;
 use cpus::Cpu;
+use mapped::Mapped;
+pub use mapped::{FileMapped, Half};
 use mm::Mms;
 use names::Names;
 use obj_cgroup::{Bucket, Object};
@@ -66,6 +70,10 @@ pub enum Skip {
     /// The operation would change nothing: a CPU is up, down or isolated already, or root, which has no limits and
     /// is never removed, is the operand.
     NoChange,
+    /// The CPU is in the middle of another operation, or the group takes part in a move.
+    InOperation,
+    /// The folio is mapped, so that nobody can free it; or it is not mapped, so that nobody can unmap it.
+    Mapping,
 }
 
 /// The sequential reference model.
@@ -88,6 +96,7 @@ pub struct Model {
     slots_used: u64,
     cpus: Vec<Cpu>,
     mms: Mms,
+    mapped: Mapped,
 }
 
 impl Model {
@@ -106,6 +115,7 @@ impl Model {
             slots_used: 0,
             cpus: Vec::new(),
             mms: Mms::default(),
+            mapped: Mapped::default(),
         };
         model.reset(config);
         model
@@ -125,6 +135,7 @@ impl Model {
         self.slots.clear();
         self.slots_used = 0;
         self.mms.clear();
+        self.mapped.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

@@ -3,6 +3,9 @@
 mod mm;
 
 pub use mm::{MmOp, Via};
+mod mapped;
+
+pub use mapped::MappedOp;
 
 use crate::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Pages, SlotId};
 
@@ -171,6 +174,8 @@ pub enum Op {
         /// Root of the subtree.
         group: GroupId,
     },
+    /// An operation on mapped pages, or on charges that move.
+    Mapped(MappedOp),
     /// Run one queued work item: of this CPU, or else one that is bound to no CPU.
     Work,
     /// Let a grace period elapse, and run the callbacks that waited for it.

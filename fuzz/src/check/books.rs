@@ -2,6 +2,7 @@
 
 use super::broken::{Broken, Law, Thing};
 use super::laws::World;
+use super::mapped::StatBook;
 use super::mm::MmBook;
 use crate::trace::Labels;
 use crate::violation::Invariant;
@@ -71,6 +72,7 @@ pub(crate) struct Books {
     dirty_buckets: Vec<GroupId>,
     /// A group may have been freed since the last check: the generation of one was written.
     ends: bool,
+    pub(super) stats: StatBook,
 }
 
 impl Books {
@@ -85,6 +87,7 @@ impl Books {
         self.dirty_groups.clear();
         self.dirty_buckets.clear();
         self.ends = false;
+        self.stats.clear();
         self.groups[0].memcg = Some(machine.root());
         enter(&mut self.by_memcg, machine.root().index(), GroupId::ROOT);
     }
@@ -190,6 +193,8 @@ impl Books {
                 self.touch_bucket(birth);
             } else if OF_MMS & bit(label.what) != 0 {
                 self.mms.touch(index);
+            } else if OF_STATISTICS & bit(label.what) != 0 {
+                self.touch_stat_at(index);
             }
         }
     }
@@ -310,7 +315,7 @@ impl Books {
                 world.check_group(group, book)?;
             }
         }
-        Ok(())
+        self.check_stats(world)
     }
 
     /// Book the groups that have been freed, children before parents: a child's number is the higher one.
@@ -379,8 +384,11 @@ const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
 /// The words of an mm by which it points to a group.
 const OF_MMS: u128 = bit(What::MmGeneration) | bit(What::MmMemcg);
 
+/// Words of a group's statistics.
+const OF_STATISTICS: u128 = bit(What::StatFileMapped) | bit(What::StatFilePmdMapped) | bit(What::StatOnMove);
+
 /// The kinds of words whose owner is looked at again when they are written, a bit each.
-pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS;
+pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS | OF_STATISTICS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

@@ -13,6 +13,7 @@ impl Books {
         self.touch_all();
         self.book_ends(world)?;
         self.recount(world, cpus)?;
+        self.touch_all_stats(world);
         self.check_touched(world)?;
         self.check_folios(world)?;
         self.check_sums(world)?;

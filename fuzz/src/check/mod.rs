@@ -9,6 +9,7 @@ mod books;
 mod broken;
 mod full;
 mod laws;
+mod mapped;
 mod mm;
 
 pub(crate) use books::{Books, FOLLOWED};

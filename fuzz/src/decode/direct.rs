@@ -16,7 +16,7 @@ use super::number::{self, MOST_BYTES, MOST_PAGES};
 use super::tags::{Kind, Tag};
 use crate::program::{Header, Program, Step};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Pages, SlotId,
+    Bytes, ChargeId, CpuId, Failure, GroupId, Limit, MappedOp, Mode, ObjcgId, ObjectId, Op, Pages, SlotId,
 };
 
 /// The most steps of a program in the direct profile, and the end of the numbers that can be names.
@@ -171,6 +171,33 @@ impl Reader {
             Kind::CpuUnisolate => Op::CpuUnisolate { target: self.cpu(input) },
             Kind::Drain => Op::Drain,
             Kind::DrainAll => Op::DrainAll { group: GroupId(operand(&walk.groups, input)) },
+            Kind::Map => Op::Mapped(MappedOp::Map { charge: ChargeId(operand(&walk.charges, input)) }),
+            Kind::MapBegin => {
+                Op::Mapped(MappedOp::MapBegin { charge: ChargeId(operand(&walk.charges, input)) })
+            }
+            Kind::MapEnd => Op::Mapped(MappedOp::MapEnd { charge: ChargeId(operand(&walk.charges, input)) }),
+            Kind::Unmap => Op::Mapped(MappedOp::Unmap { charge: ChargeId(operand(&walk.charges, input)) }),
+            Kind::UnmapBegin => {
+                Op::Mapped(MappedOp::UnmapBegin { charge: ChargeId(operand(&walk.charges, input)) })
+            }
+            Kind::UnmapEnd => {
+                Op::Mapped(MappedOp::UnmapEnd { charge: ChargeId(operand(&walk.charges, input)) })
+            }
+            Kind::MoveStart | Kind::MoveEnd => {
+                let from = GroupId(operand(&walk.groups, input));
+                let to = GroupId(operand(&walk.groups, input));
+                Op::Mapped(match kind {
+                    Kind::MoveStart => MappedOp::MoveStart { from, to },
+                    _ => MappedOp::MoveEnd { from, to },
+                })
+            }
+            Kind::MovePage => {
+                let charge = ChargeId(operand(&walk.charges, input));
+                Op::Mapped(MappedOp::MovePage { charge, to: GroupId(operand(&walk.groups, input)) })
+            }
+            Kind::ForceEmpty => {
+                Op::Mapped(MappedOp::ForceEmpty { group: GroupId(operand(&walk.groups, input)) })
+            }
             Kind::Work => Op::Work,
             Kind::Grace => Op::Grace,
             Kind::Quiesce => Op::Quiesce,

@@ -7,7 +7,7 @@ use super::direct::{ESCAPE, GAPS, MAX_DIRECT_STEPS, NAMES, Walk};
 use super::number::{self, MOST_BYTES, MOST_LIMIT, MOST_PAGES};
 use super::tags::{self, Kind};
 use crate::program::{Action, Header, Program};
-use stocktake_model::{CpuId, Failure, GroupId, Limit, Mode, Op, Pages};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, Pages};
 
 /// Why a program has no bytes in the direct profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,6 +191,23 @@ impl Writer {
                 self.walk.charges.give(new.0);
             }
             Op::SwapFree { slot } => self.operand(slot.0, self.walk.slots.next)?,
+            Op::Mapped(op) => match op {
+                MappedOp::Map { charge }
+                | MappedOp::MapBegin { charge }
+                | MappedOp::MapEnd { charge }
+                | MappedOp::Unmap { charge }
+                | MappedOp::UnmapBegin { charge }
+                | MappedOp::UnmapEnd { charge } => self.operand(charge.0, self.walk.charges.next)?,
+                MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to } => {
+                    self.group(from)?;
+                    self.group(to)?;
+                }
+                MappedOp::MovePage { charge, to } => {
+                    self.operand(charge.0, self.walk.charges.next)?;
+                    self.group(to)?;
+                }
+                MappedOp::ForceEmpty { group } => self.group(group)?,
+            },
             Op::CpuDown { target }
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }

@@ -20,6 +20,7 @@ mod direct;
 mod encode;
 mod entropy;
 mod input;
+mod mapped;
 mod mm;
 mod number;
 mod picture;

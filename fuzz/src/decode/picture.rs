@@ -3,9 +3,11 @@
 //! It decides only which names and values are worth using. It knows no stocks, and guesses which operations are
 //! refused; where it is wrong the program is still runnable. It is not the model, and nothing is checked with it.
 
+mod mapped;
 pub(super) mod mm;
 mod names;
 
+pub(super) use mapped::{Half, Mapped};
 pub(super) use names::{CAPACITY, Names};
 
 use stocktake_model::{CpuId, GroupId, Limit, Mode};
@@ -96,6 +98,7 @@ pub(super) struct Picture {
     pub(super) slots: Names,
     slot: [Charged; CAPACITY],
     pub(super) mm: mm::Tasks,
+    pub(super) mapped: Mapped,
 }
 
 impl Picture {
@@ -122,6 +125,7 @@ impl Picture {
             slots: Names::from(0),
             slot: [Charged::default(); CAPACITY],
             mm: mm::Tasks::new(),
+            mapped: Mapped::new(mode != Mode::V2),
         };
         picture.group[0].max = NO_LIMIT;
         picture.group[0].swap_max = NO_LIMIT;
@@ -130,10 +134,11 @@ impl Picture {
 
     // CPUs
 
-    /// One of the CPUs that are up.
+    /// One of the CPUs that are up, and not in the middle of something if that can be had.
     #[inline]
     pub(super) fn cpu(&self, choice: u8) -> CpuId {
-        nth(self.up, choice)
+        let idle = self.up & !self.mapped.busy();
+        nth(if idle != 0 { idle } else { self.up }, choice)
     }
 
     /// `cpu` if it is up, else another.

@@ -73,6 +73,9 @@ impl<'a, 'p> Script<'a, 'p> {
 
     #[inline]
     pub(super) fn push(&mut self, at: CpuId, op: Op) {
+        if self.picture.mapped.busy() != 0 {
+            self.end_half(self.picture.runner(at));
+        }
         if self.is_full() {
             return;
         }
@@ -221,6 +224,7 @@ impl<'a, 'p> Script<'a, 'p> {
         let at = self.picture.runner(at);
         let by = if at == target { self.picture.other_cpu(target, 0) } else { Some(at) };
         if let Some(by) = by {
+            self.end_half(target);
             self.picture.cpu_down(target);
             self.push(by, Op::CpuDown { target });
         }

@@ -102,7 +102,11 @@ impl Script<'_, '_> {
             }
             Kind::Uncharge => {
                 let folio = self.some_folio();
-                self.uncharge(at, folio);
+                if self.picture.mapped.is_mapped(folio) {
+                    self.unmap(at, folio);
+                } else {
+                    self.uncharge(at, folio);
+                }
             }
             Kind::ObjcgFrom => {
                 let group = self.some_group();
@@ -127,7 +131,11 @@ impl Script<'_, '_> {
             }
             Kind::SwapOut => {
                 let folio = self.some_folio();
-                self.swap_out(at, folio);
+                if self.picture.mapped.is_mapped(folio) {
+                    self.unmap(at, folio);
+                } else {
+                    self.swap_out(at, folio);
+                }
             }
             Kind::SwapIn => {
                 let slot = self.some_slot();
@@ -165,6 +173,16 @@ impl Script<'_, '_> {
                 let group = self.some_group();
                 self.drain_all(at, group);
             }
+            Kind::Map
+            | Kind::MapBegin
+            | Kind::MapEnd
+            | Kind::Unmap
+            | Kind::UnmapBegin
+            | Kind::UnmapEnd
+            | Kind::MoveStart
+            | Kind::MovePage
+            | Kind::MoveEnd
+            | Kind::ForceEmpty => self.random_mapped(kind),
             Kind::Work => self.work(at),
             Kind::Grace => self.grace(at),
             Kind::Quiesce => self.quiesce(at),
@@ -208,9 +226,15 @@ impl Script<'_, '_> {
             group =
                 group.filter(childless).or(self.picture.groups.live().iter().rev().copied().find(childless));
         }
+        let group = group.map(|group| GroupId(group.into()));
         match group {
+            Some(group) if self.picture.mapped.moves(group) => {
+                if let Some((from, to)) = self.picture.mapped.some_move(choice) {
+                    self.move_end(self.cpu, from, to);
+                }
+            }
             Some(group) => {
-                self.rmdir(self.cpu, GroupId(group.into()));
+                self.rmdir(self.cpu, group);
                 match choice >> 5 {
                     0 | 1 => self.work(self.cpu),
                     2 => {

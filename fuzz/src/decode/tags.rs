@@ -3,7 +3,7 @@
 //! These numbers are a file format: corpora are made of them. A number is never reused or changed; a new
 //! operation takes the next reserved one. They are not the order of any enum of the model.
 
-use stocktake_model::{MmOp, Op};
+use stocktake_model::{MappedOp, MmOp, Op};
 
 macro_rules! kinds {
     ($($number:literal $kind:ident)*) => {
@@ -68,10 +68,21 @@ kinds! {
     79 MmPut
     80 MmCharge
     81 MmMatch
+    96 Map
+    97 MapBegin
+    98 MapEnd
+    99 Unmap
+    100 UnmapBegin
+    101 UnmapEnd
+    102 MoveStart
+    103 MovePage
+    104 MoveEnd
+    105 ForceEmpty
 }
 
-/// Bits of a tag byte that are looked at.
-const TAG_MASK: u8 = 0xff;
+/// The first page of numbers. Those above it stand for the same as the one with the same low bits, until they are
+/// assigned.
+const PAGE: usize = 64;
 /// Prefix: the next operation has `fail=alloc`.
 pub(super) const FAIL_ALLOC: u8 = 60;
 /// Prefix: the next operation has `fail=trylock`.
@@ -104,28 +115,37 @@ const FILLERS: [Kind; 8] = [
     Kind::Drain,
 ];
 
-const TAGS: [Tag; TAG_MASK as usize + 1] = {
-    let mut tags = [Tag::Name; TAG_MASK as usize + 1];
+const TAGS: [Tag; 256] = {
+    let mut tags = [Tag::Name; 256];
     let mut number = 0;
-    while number < tags.len() {
+    while number < PAGE {
         tags[number] = Tag::Op(FILLERS[number % FILLERS.len()]);
         number += 1;
     }
+    assign(&mut tags);
+    tags[FAIL_ALLOC as usize] = Tag::FailAlloc;
+    tags[FAIL_TRYLOCK as usize] = Tag::FailTrylock;
+    tags[NAME as usize] = Tag::Name;
+    while number < tags.len() {
+        tags[number] = tags[number % PAGE];
+        number += 1;
+    }
+    assign(&mut tags);
+    tags
+};
+
+const fn assign(tags: &mut [Tag; 256]) {
     let mut at = 0;
     while at < Kind::ASSIGNED.len() {
         tags[Kind::ASSIGNED[at].0 as usize] = Tag::Op(Kind::ASSIGNED[at].1);
         at += 1;
     }
-    tags[FAIL_ALLOC as usize] = Tag::FailAlloc;
-    tags[FAIL_TRYLOCK as usize] = Tag::FailTrylock;
-    tags[NAME as usize] = Tag::Name;
-    tags
-};
+}
 
 impl Tag {
     /// The meaning of `byte`.
     pub(super) fn of_byte(byte: u8) -> Tag {
-        TAGS[usize::from(byte & TAG_MASK)]
+        TAGS[usize::from(byte)]
     }
 }
 
@@ -174,6 +194,18 @@ impl Kind {
             Op::CpuUnisolate { .. } => Kind::CpuUnisolate,
             Op::Drain => Kind::Drain,
             Op::DrainAll { .. } => Kind::DrainAll,
+            Op::Mapped(op) => match op {
+                MappedOp::Map { .. } => Kind::Map,
+                MappedOp::MapBegin { .. } => Kind::MapBegin,
+                MappedOp::MapEnd { .. } => Kind::MapEnd,
+                MappedOp::Unmap { .. } => Kind::Unmap,
+                MappedOp::UnmapBegin { .. } => Kind::UnmapBegin,
+                MappedOp::UnmapEnd { .. } => Kind::UnmapEnd,
+                MappedOp::MoveStart { .. } => Kind::MoveStart,
+                MappedOp::MovePage { .. } => Kind::MovePage,
+                MappedOp::MoveEnd { .. } => Kind::MoveEnd,
+                MappedOp::ForceEmpty { .. } => Kind::ForceEmpty,
+            },
             Op::Work => Kind::Work,
             Op::Grace => Kind::Grace,
             Op::Quiesce => Kind::Quiesce,

@@ -24,15 +24,20 @@ enum Class {
     Isolation = 9,
     Drains = 10,
     Deferred = 11,
+    /// From here on classes have bytes of their own.
     Tasks = 12,
+    Mapping = 13,
+    Moving = 14,
 }
 
 /// How much each class weighs, by its number.
 type ClassWeights = [u16; CLASSES];
-const CLASSES: usize = 13;
+const CLASSES: usize = 15;
+/// Classes with bits in the header.
+const COMMON: usize = 12;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 42] = [
+const BASE: [(Kind, Class, u16); 52] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -75,6 +80,16 @@ const BASE: [(Kind, Class, u16); 42] = [
     (Kind::MmPut, Class::Tasks, 3),
     (Kind::MmCharge, Class::Tasks, 9),
     (Kind::MmMatch, Class::Tasks, 3),
+    (Kind::Map, Class::Mapping, 5),
+    (Kind::Unmap, Class::Mapping, 3),
+    (Kind::MapBegin, Class::Mapping, 3),
+    (Kind::UnmapBegin, Class::Mapping, 4),
+    (Kind::MapEnd, Class::Mapping, 3),
+    (Kind::UnmapEnd, Class::Mapping, 3),
+    (Kind::MoveStart, Class::Moving, 3),
+    (Kind::MovePage, Class::Moving, 6),
+    (Kind::MoveEnd, Class::Moving, 3),
+    (Kind::ForceEmpty, Class::Moving, 3),
 ];
 
 /// What two bits of the header do to the weight of a class.
@@ -135,8 +150,9 @@ impl Weights {
     /// Read the class weights, the failures, and whether there will be a crowd.
     pub(super) fn read(input: &mut Input<'_>, mode: Mode) -> Weights {
         let bits = input.little_endian::<3>();
-        let mut classes: ClassWeights =
-            std::array::from_fn(|class| MAY_BE_OFF[(bits >> (2 * class)) as usize & 3]);
+        let mut classes: ClassWeights = std::array::from_fn(|class| {
+            if class < COMMON { MAY_BE_OFF[(bits >> (2 * class)) as usize & 3] } else { 0 }
+        });
         for class in [Class::Groups, Class::Deferred] {
             classes[class as usize] = NEVER_OFF[(bits >> (2 * class as u32)) as usize & 3];
         }
@@ -148,6 +164,14 @@ impl Weights {
         // Rooms of their own are closed in most executions.
         let rooms = input.byte();
         classes[Class::Tasks as usize] = if rooms & 3 == 0 { 3 } else { 0 };
+        let mapped = input.byte();
+        let is_on = if mode == Mode::V2 { mapped & 7 == 0 } else { mapped & 3 != 0 };
+        if is_on {
+            classes[Class::Mapping as usize] = NEVER_OFF[usize::from(mapped >> 3 & 3)];
+            if mode != Mode::V2 {
+                classes[Class::Moving as usize] = NEVER_OFF[usize::from(mapped >> 5 & 3)];
+            }
+        }
         let rare = input.byte();
         let crowded = rare & 0x70 == 0;
         if crowded {
@@ -171,7 +195,7 @@ impl Weights {
             0 => OF_FOLIOS,
             1 => OF_OBJECTS,
             2 if mode == Mode::V2 => OF_SWAP,
-            2 => OF_FOLIOS,
+            2 => OF_MAPPED,
             _ => OF_EVERYTHING,
         };
         Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
@@ -182,9 +206,12 @@ const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (C
 const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
 const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
 const OF_TASKS: Kinds = of_subject(&[(Class::Tasks, 3)]);
+const OF_MAPPED: Kinds = of_subject(&[(Class::Mapping, 3), (Class::Moving, 3), (Class::Folios, 1)]);
 const OF_EVERYTHING: Kinds = {
     let mut every = [1; CLASSES];
     every[Class::Tasks as usize] = 0;
+    every[Class::Mapping as usize] = 0;
+    every[Class::Moving as usize] = 0;
     every[Class::Groups as usize] = 0;
     with_removal(kinds(&every))
 };

@@ -6,7 +6,7 @@ use super::hunting::Hunting;
 use crate::check::Books;
 use crate::program::Population;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SwapEntry, Work};
+use stocktake_impl::{Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, SwapEntry, Work};
 use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
@@ -28,6 +28,8 @@ pub(crate) struct Bindings {
     pub(crate) objects: Vec<Option<Object>>,
     pub(crate) slots: Vec<Option<SwapEntry>>,
     pub(crate) mm: mm::MmBindings,
+    /// Mappings that are half done, and the CPU of each.
+    pub(crate) halves: Vec<(usize, MappedHalf)>,
 }
 
 impl Bindings {
@@ -43,12 +45,13 @@ impl Bindings {
         empty(&mut self.slots, population.slots);
         empty(&mut self.mm.tasks, population.tasks);
         empty(&mut self.mm.users, population.users);
+        self.halves.clear();
         self.groups[0] = Some(root);
     }
 }
 
 /// What the model admits has a handle: only a step that the machine refused leaves a name without one.
-const BOUND: &str = "the model admits only operations on names that are bound";
+pub(super) const BOUND: &str = "the model admits only operations on names that are bound";
 
 fn refused(errno: machine::Errno) -> Outcome {
     Outcome::Refused(match errno {
@@ -63,7 +66,7 @@ fn limit(limit: Limit) -> u64 {
     limit.0.map_or(NO_LIMIT, |pages| pages.0)
 }
 
-fn done<T>(result: Result<T, machine::Errno>) -> (Outcome, Option<T>) {
+pub(super) fn done<T>(result: Result<T, machine::Errno>) -> (Outcome, Option<T>) {
     match result {
         Ok(value) => (Outcome::Done, Some(value)),
         Err(errno) => (refused(errno), None),
@@ -123,7 +126,7 @@ impl Applier<'_> {
                 outcome
             }
             Op::Uncharge { charge } => {
-                m.mem_cgroup_uncharge(e, b.charges[charge.index()].take().expect(BOUND));
+                m.mem_cgroup_uncharge(e, cpu, b.charges[charge.index()].take().expect(BOUND));
                 Outcome::Done
             }
             Op::ObjcgFrom { new, group } => {
@@ -161,14 +164,16 @@ impl Applier<'_> {
                 }
                 Outcome::Done
             }
-            Op::SwapOut { new, charge } => match m.swap_out(e, b.charges[charge.index()].expect(BOUND)) {
-                Ok((entry, memcg)) => {
-                    b.charges[charge.index()] = None;
-                    b.slots[new.index()] = Some(entry);
-                    Outcome::To(self.books.group_of(memcg))
+            Op::SwapOut { new, charge } => {
+                match m.swap_out(e, cpu, b.charges[charge.index()].expect(BOUND)) {
+                    Ok((entry, memcg)) => {
+                        b.charges[charge.index()] = None;
+                        b.slots[new.index()] = Some(entry);
+                        Outcome::To(self.books.group_of(memcg))
+                    }
+                    Err(errno) => refused(errno),
                 }
-                Err(errno) => refused(errno),
-            },
+            }
             Op::SwapIn { new, slot, faulter } => {
                 let entry = b.slots[slot.index()].expect(BOUND);
                 let faulter = b.groups[faulter.index()].expect(BOUND);
@@ -214,6 +219,7 @@ impl Applier<'_> {
                     Outcome::Refused(Errno::Busy)
                 }
             }
+            Op::Mapped(ref op) => self.apply_mapped(at, op),
             Op::Work => Outcome::Ran(match m.run_work(e, cpu) {
                 None => Ran::Nothing,
                 Some(Work::Drain) => Ran::Drain,

@@ -59,6 +59,17 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
         Assertion::Failcnt(group, n) => number("failcnt", group, n, |view| view.failcnt),
         Assertion::Watermark(group, n) => number("watermark", group, n, |view| view.watermark),
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),
+        Assertion::Mapped(group, n) | Assertion::Mark(group, n) => {
+            let memcg = engine.bindings.groups.get(group.index()).copied().flatten();
+            let live = memcg.filter(|&memcg| engine.machine.memcg(memcg).is_some());
+            let (what, found) = match assertion {
+                Assertion::Mark(..) => {
+                    ("mark", live.and_then(|memcg| engine.machine.on_move(memcg, cpu.index())))
+                }
+                _ => ("mapped", live.map(|memcg| engine.machine.stat(memcg, machine::Stat::FileMapped))),
+            };
+            (what, Thing::Group(group), count(n), found.map_or(Value::Absent, Value::Number))
+        }
         Assertion::State(group, wanted) => {
             let found = state(engine, group);
             ("state", Thing::Group(group), Value::State(wanted), found.map_or(Value::Absent, Value::State))

@@ -170,15 +170,7 @@ impl Lockstep {
         );
         let first = self.model.first(&action);
         self.count_migration(&action, tally);
-        let mut applier = Applier {
-            machine: &self.machine,
-            cpus: &mut self.cpus,
-            bindings: &mut self.bindings,
-            books: &mut self.books,
-            mode: self.model.config().mode,
-            env: &self.env,
-        };
-        let observed = applier.apply(&action);
+        let observed = self.applier().apply(&action);
         let seen = Seen::new(self, &action, first, observed);
         let grade =
             if observed == first { Grade::Exact } else { self.model.allowed(&action, &seen).grade(observed) };
@@ -202,9 +194,22 @@ impl Lockstep {
             return Err(broken);
         }
         self.notice_offlined(&action, observed, tally);
+        self.notice_moved(&action, observed);
         self.look_and_check(&action)?;
         self.check_step(&action, observed, own_stock)?;
         insisted(step, Some(observed))
+    }
+
+    /// What the machine is driven by.
+    pub(super) fn applier(&mut self) -> Applier<'_> {
+        Applier {
+            machine: &self.machine,
+            cpus: &mut self.cpus,
+            bindings: &mut self.bindings,
+            books: &mut self.books,
+            mode: self.model.config().mode,
+            env: &self.env,
+        }
     }
 
     fn count(&self, tally: &mut Tally, action: &stocktake_model::Step, observed: Outcome, grade: Grade) {
@@ -222,6 +227,11 @@ impl Lockstep {
 
     /// What the step names is looked at again even if the machine wrote nothing: it may have forgotten to.
     fn touch_operands(&mut self, action: &stocktake_model::Step, observed: Outcome) {
+        match &action.op {
+            Op::Mapped(op) => return self.touch_mapped(op),
+            Op::CpuUp { .. } => self.touch_marks(),
+            _ => {}
+        }
         let (group, birth) = match action.op {
             Op::Mkdir { new, .. } => (self.bindings.groups[new.index()].map(|_| new), None),
             Op::Rmdir { group } | Op::Charge { group, .. } => (Some(group), None),
@@ -313,6 +323,7 @@ impl Lockstep {
     /// Bring everything to rest and check all of it.
     fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
+        self.end_halves();
         let at_rest = quiesce(&self.machine, &self.env, &mut self.cpus);
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;

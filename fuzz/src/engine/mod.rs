@@ -5,6 +5,7 @@ mod apply;
 mod asserts;
 mod hunting;
 pub mod lockstep;
+mod mapped;
 mod mm;
 mod oops;
 mod provenance;

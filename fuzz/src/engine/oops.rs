@@ -5,8 +5,8 @@ use crate::check::{Broken, Thing};
 use crate::program::{Action, Program};
 use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
-use stocktake_impl::{Label, Loop, Oops, What};
-use stocktake_model::{Allowed, Op, Outcome};
+use stocktake_impl::{Label, Loop, Oops, STAT_CPUS, What};
+use stocktake_model::{Allowed, MappedOp, Op, Outcome};
 
 /// The law that a defect breaks which the machine noticed itself.
 pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
@@ -85,7 +85,6 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => {
             Thing::SwapSlots
         }
-        What::FolioGeneration | What::FolioMemcg | What::FolioPages => Thing::Step,
         What::TaskGeneration
         | What::TaskMm
         | What::TaskMemcg
@@ -100,6 +99,18 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::MmMemcg
         | What::MmOwner
         | What::MmMixed => Thing::Step,
+        What::FolioGeneration
+        | What::FolioMemcg
+        | What::FolioPages
+        | What::PageRefs
+        | What::PageUsed
+        | What::PageMapcount
+        | What::PageTold
+        | What::PageLock
+        | What::Movers => Thing::Step,
+        What::StatFileMapped | What::StatFilePmdMapped | What::StatOnMove => {
+            Thing::Group(engine.books.group_at(index / STAT_CPUS))
+        }
         What::CpuCached
         | What::CpuCachedObjcg
         | What::CpuFlushing
@@ -184,14 +195,16 @@ impl Lockstep {
     fn word_behind(&self, thing: Thing, aspect: &str) -> Option<Label> {
         match thing {
             Thing::Group(group) => {
+                let index = self.books.group(group).memcg?.index();
                 let what = match aspect {
+                    "mapped" => return Some(Label::new(What::StatFileMapped, index * STAT_CPUS)),
                     "usage" | "limit" | "sum" => What::MemoryUsage,
                     "swap" => What::SwapUsage,
                     "id-refs" => What::IdRefs,
                     "life" => What::CssState,
                     _ => What::CssRefs,
                 };
-                Some(Label::new(what, self.books.group(group).memcg?.index()))
+                Some(Label::new(what, index))
             }
             Thing::ObjcgOf(birth) => {
                 let what = match aspect {
@@ -243,6 +256,18 @@ fn word(op: &Op) -> &'static str {
         Op::CpuUnisolate { .. } => "cpu.unisolate",
         Op::Drain => "drain",
         Op::DrainAll { .. } => "drain.all",
+        Op::Mapped(op) => match op {
+            MappedOp::Map { .. } => "map",
+            MappedOp::MapBegin { .. } => "map.begin",
+            MappedOp::MapEnd { .. } => "map.end",
+            MappedOp::Unmap { .. } => "unmap",
+            MappedOp::UnmapBegin { .. } => "unmap.begin",
+            MappedOp::UnmapEnd { .. } => "unmap.end",
+            MappedOp::MoveStart { .. } => "move.start",
+            MappedOp::MovePage { .. } => "move.page",
+            MappedOp::MoveEnd { .. } => "move.end",
+            MappedOp::ForceEmpty { .. } => "force.empty",
+        },
         Op::Work => "work",
         Op::Grace => "grace",
         Op::Quiesce => "quiesce",

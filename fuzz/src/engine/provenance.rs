@@ -15,7 +15,9 @@ impl Lockstep {
             What::ObjcgMemcg | What::CpuCached | What::CpuCachedObjcg | What::MmMemcg | What::MmOwner
         );
         let mut changes: Vec<Write> = Vec::new();
-        for write in self.env.history().into_iter().filter(|write| write.label == label) {
+        let statistic = self.stat_history(label);
+        let history = statistic.unwrap_or_else(|| self.env.history());
+        for write in history.into_iter().filter(|write| write.label == label) {
             match changes.last_mut() {
                 Some(last) if last.step == write.step => last.new = write.new,
                 _ => changes.push(write),

@@ -8,6 +8,7 @@ use stocktake_model::{GroupId, GroupLife, Op, Outcome, Ran, Step};
 impl Lockstep {
     /// Goals that only the outside can see, before the model has taken the step in.
     pub(super) fn count_seen(&self, tally: &mut Tally, action: &Step, observed: Outcome) {
+        self.count_mapped(tally, action, observed);
         match (action.op, observed) {
             (Op::Mm(op), _) => self.count_mm(tally, &op),
             (Op::Rmdir { group }, Outcome::Refused(_)) if self.model.tasks_in(group) > 0 => {

@@ -8,6 +8,7 @@ use crate::report::words::counted;
 use crate::tally::Tally;
 use crate::trace::Labels;
 use crate::violation::Violation;
+use stocktake_impl::Stat;
 use stocktake_model::GroupId;
 
 /// What is kept while a run is recorded.
@@ -57,6 +58,11 @@ impl Lockstep {
             row("id refs", world.model.id_refs(group) as i64, view.id_refs);
             if group != GroupId::ROOT {
                 row("css refs", world.holders(group, book).iter().map(|(_, n)| n).sum(), view.refs);
+            }
+            if let Some(memcg) = book.memcg.filter(|_| world.model.mapped_used()) {
+                let expected = world.model.file_mapped(group);
+                row("mapped pages", expected.pages.0 as i64, world.machine.stat(memcg, Stat::FileMapped));
+                row("mapped huge", expected.huge as i64, world.machine.stat(memcg, Stat::FilePmdMapped));
             }
             if let Some(view) = book.bucket.objcg.and_then(|objcg| world.machine.objcg(objcg)) {
                 row("objcg refs", world.model.bucket_refs(group) as i64 + book.bucket.stocks, view.refs);

@@ -4,7 +4,7 @@ use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_model::{CpuId, GroupId, GroupLife, MmOp, Mode, Op, Outcome, Ran, Step};
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, Ran, Step};
 
 type Law = Result<(), Box<Broken>>;
 
@@ -28,6 +28,7 @@ impl Lockstep {
             {
                 group
             }
+            (Op::Mapped(MappedOp::MovePage { to, .. }), Outcome::Done) if to != GroupId::ROOT => to,
             (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
                 Some(birth) => self.model.bucket_owner(birth),
                 None => return Ok(()),

@@ -2,7 +2,7 @@
 
 use super::lockstep::Lockstep;
 use stocktake_impl::Machine;
-use stocktake_model::{Bytes, Failure, GroupId, MmOp, Op, Outcome, Pages, Step, Witness};
+use stocktake_model::{Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, Step, Witness};
 
 /// What was seen of one step.
 pub(super) struct Seen<'a> {
@@ -45,6 +45,10 @@ impl<'a> Seen<'a> {
                     birth.map(|birth| (birth, bytes)),
                 )
             }
+            Op::Mapped(MappedOp::MovePage { charge, to }) => {
+                (Some(to), engine.model.charge(charge).map_or(Pages(0), |(_, pages)| pages), None)
+            }
+            Op::Mapped(MappedOp::ForceEmpty { group }) => (engine.model.parent(group), Pages(0), None),
             _ => (None, Pages(0), None),
         };
         Seen {

@@ -6,7 +6,7 @@ use super::operands::{cpu, group, objcg};
 use super::search::Search;
 use crate::program::{Action, Population, Program, Step};
 use crate::violation::Violation;
-use stocktake_model::{ChargeId, CpuId, GroupId, ObjcgId, Op, Pages};
+use stocktake_model::{ChargeId, CpuId, GroupId, MappedOp, ObjcgId, Op, Pages};
 
 /// Detours are tried only in programs of at most so many steps.
 const DETOURS_UP_TO: usize = 64;
@@ -105,6 +105,12 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
         force: false,
     });
     let replaced = |op| Step { action: Action::Op(stocktake_model::Step { op, ..action }), ..*step };
-    all.extend(BROAD.into_iter().chain(charge).filter(|op| *op != action.op).map(replaced));
+    // A mapping whose halves need not be apart is one operation.
+    let whole = match action.op {
+        Op::Mapped(MappedOp::MapBegin { charge }) => Some(Op::Mapped(MappedOp::Map { charge })),
+        Op::Mapped(MappedOp::UnmapBegin { charge }) => Some(Op::Mapped(MappedOp::Unmap { charge })),
+        _ => None,
+    };
+    all.extend(BROAD.into_iter().chain(charge).chain(whole).filter(|op| *op != action.op).map(replaced));
     all
 }

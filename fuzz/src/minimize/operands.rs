@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, MmOp, ObjcgId, Op, Outcome, Ran};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, Ran};
 
 /// The group that a step is about; for `mkdir` the parent.
 pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
@@ -18,6 +18,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Op::Mm(MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. }) => {
                 Some(group)
             }
+            Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => Some(group),
             _ => None,
         },
         Action::Assert(_, assertion) => match assertion {
@@ -28,6 +29,8 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Assertion::State(group, _)
             | Assertion::Ids(group, _)
             | Assertion::Stock(group, _)
+            | Assertion::Mapped(group, _)
+            | Assertion::Mark(group, _)
             | Assertion::Owner(_, group) => Some(group),
             Assertion::Bytes(..) | Assertion::Leftover(..) | Assertion::Visited(_) => None,
         },
@@ -57,6 +60,15 @@ pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
         && *group == old
     {
         *group = new;
+    }
+    if let Action::Op(step) = &mut step.action
+        && let Op::Mapped(MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to }) = &mut step.op
+    {
+        for group in [from, to] {
+            if *group == old {
+                *group = new;
+            }
+        }
     }
     if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) =
         &mut step.outcome

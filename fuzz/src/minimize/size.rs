@@ -2,7 +2,7 @@
 
 use super::amounts::amounts;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, MmOp, Mode, Op};
+use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -78,6 +78,12 @@ impl Size {
                     MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. },
                 ) => {
                     size.depths += depth(group);
+                }
+                Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => {
+                    size.depths += depth(group)
+                }
+                Op::Mapped(MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to }) => {
+                    size.depths += depth(from) + depth(to);
                 }
                 Op::CpuDown { target }
                 | Op::CpuUp { target }

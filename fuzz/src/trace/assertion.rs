@@ -55,6 +55,8 @@ impl<'t> Reader<'t> {
             "failcnt" => Assertion::Failcnt(group, count),
             "watermark" => Assertion::Watermark(group, count),
             "ids" => Assertion::Ids(group, count),
+            "mapped" => Assertion::Mapped(group, count),
+            "mark" => Assertion::Mark(group, count),
             _ => Assertion::Stock(group, count),
         })
     }

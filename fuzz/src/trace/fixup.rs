@@ -129,6 +129,8 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 | Assertion::Watermark(_, n)
                 | Assertion::Ids(_, n)
                 | Assertion::Stock(_, n)
+                | Assertion::Mapped(_, n)
+                | Assertion::Mark(_, n)
                 | Assertion::Bytes(_, n)
                 | Assertion::Visited(n)
                 | Assertion::Leftover(_, n) => COUNT.has(n),

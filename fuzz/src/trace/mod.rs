@@ -66,6 +66,7 @@ mod file;
 mod fixup;
 mod header;
 mod labels;
+mod mapped;
 mod mm;
 mod operands;
 mod operation;

@@ -177,6 +177,8 @@ impl<'t> Reader<'t> {
             "cpu.unisolate" => Op::CpuUnisolate { target: self.target(args)? },
             "drain" => Op::Drain,
             "drain.all" => Op::DrainAll { group: self.group(args)? },
+            "map" | "map.begin" | "map.end" | "unmap" | "unmap.begin" | "unmap.end" | "move.start"
+            | "move.page" | "move.end" | "force.empty" => Op::Mapped(self.mapped(args)?),
             "work" => Op::Work,
             "grace" => Op::Grace,
             "quiesce" => Op::Quiesce,

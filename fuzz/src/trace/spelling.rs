@@ -104,7 +104,7 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
 }
 
 /// `assert`, and the operations that belong to no room of their own.
-const FORMS: [Form; 23] = [
+const FORMS: [Form; 33] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
     form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max"),
@@ -124,6 +124,16 @@ const FORMS: [Form; 23] = [
     form("cpu.unisolate", None, "@0 cpu.unisolate CPU"),
     form("drain", None, "@0 drain"),
     form("drain.all", None, "@0 drain.all PATH"),
+    form("map", None, "@0 map CHARGE"),
+    form("map.begin", None, "@0 map.begin CHARGE"),
+    form("map.end", None, "@0 map.end CHARGE"),
+    form("unmap", None, "@0 unmap CHARGE"),
+    form("unmap.begin", None, "@0 unmap.begin CHARGE"),
+    form("unmap.end", None, "@0 unmap.end CHARGE"),
+    form("move.start", None, "@0 move.start FROM TO"),
+    form("move.page", None, "@0 move.page CHARGE TO"),
+    form("move.end", None, "@0 move.end FROM TO"),
+    form("force.empty", None, "@0 force.empty PATH"),
     form("work", None, "@0 work"),
     form("grace", None, "@0 grace"),
     form("quiesce", None, "@0 quiesce"),
@@ -131,7 +141,7 @@ const FORMS: [Form; 23] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 11] = [
+pub(super) const SUBJECTS: [(&str, &str); 13] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("failcnt", "@0 assert failcnt PATH N"),
@@ -143,6 +153,8 @@ pub(super) const SUBJECTS: [(&str, &str); 11] = [
     ("leftover", "@0 assert leftover OBJCG BYTES"),
     ("owner", "@0 assert owner OBJCG PATH"),
     ("visited", "@0 assert visited TASKS"),
+    ("mapped", "@0 assert mapped PATH PAGES"),
+    ("mark", "@0 assert mark PATH MOVERS"),
 ];
 
 /// The value that a table gives for a word.

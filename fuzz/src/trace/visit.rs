@@ -1,7 +1,7 @@
 //! The numbers in a step that name something: what it uses, and what it creates.
 
 use crate::program::{Action, Assertion};
-use stocktake_model::{GroupId, Op, Outcome, Ran};
+use stocktake_model::{GroupId, MappedOp, Op, Outcome, Ran};
 
 /// A kind of thing that programs name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,9 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
                 | Assertion::Watermark(group, _)
                 | Assertion::State(group, _)
                 | Assertion::Ids(group, _)
-                | Assertion::Stock(group, _) => see(Use, Group, &mut group.0),
+                | Assertion::Stock(group, _)
+                | Assertion::Mapped(group, _)
+                | Assertion::Mark(group, _) => see(Use, Group, &mut group.0),
                 Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
                 Assertion::Visited(_) => {}
                 Assertion::Owner(objcg, group) => {
@@ -126,6 +128,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         }
         Op::SwapFree { slot } => see(Use, Slot, &mut slot.0),
         Op::Mm(op) => super::mm::visit(op, see),
+        Op::Mapped(op) => visit_mapped(op, see),
         Op::CpuDown { .. }
         | Op::CpuUp { .. }
         | Op::CpuIsolate { .. }
@@ -134,6 +137,26 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         | Op::Work
         | Op::Grace
         | Op::Quiesce => {}
+    }
+}
+
+fn visit_mapped(op: &mut MappedOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
+    match op {
+        MappedOp::Map { charge }
+        | MappedOp::MapBegin { charge }
+        | MappedOp::MapEnd { charge }
+        | MappedOp::Unmap { charge }
+        | MappedOp::UnmapBegin { charge }
+        | MappedOp::UnmapEnd { charge } => see(Role::Use, Kind::Charge, &mut charge.0),
+        MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to } => {
+            see(Role::Use, Kind::Group, &mut from.0);
+            see(Role::Use, Kind::Group, &mut to.0);
+        }
+        MappedOp::MovePage { charge, to } => {
+            see(Role::Use, Kind::Charge, &mut charge.0);
+            see(Role::Use, Kind::Group, &mut to.0);
+        }
+        MappedOp::ForceEmpty { group } => see(Role::Use, Kind::Group, &mut group.0),
     }
 }
 

@@ -186,6 +186,7 @@ impl Labels {
             Op::CpuUnisolate { target } => write!(to, "cpu.unisolate {}", target.0),
             Op::Drain => to.write_str("drain"),
             Op::DrainAll { group } => write!(to, "drain.all {}", self.group(group)),
+            Op::Mapped(ref op) => self.write_mapped(op, to),
             Op::Work => to.write_str("work"),
             Op::Grace => to.write_str("grace"),
             Op::Quiesce => to.write_str("quiesce"),
@@ -203,6 +204,8 @@ impl Labels {
             }
             Assertion::Ids(group, n) => write!(to, "ids {} {n}", self.group(group)),
             Assertion::Stock(group, n) => write!(to, "stock {} {n}", self.group(group)),
+            Assertion::Mapped(group, n) => write!(to, "mapped {} {n}", self.group(group)),
+            Assertion::Mark(group, n) => write!(to, "mark {} {n}", self.group(group)),
             Assertion::Bytes(objcg, n) => write!(to, "bytes {} {n}", self.objcg(objcg)),
             Assertion::Leftover(objcg, n) => write!(to, "leftover {} {n}", self.objcg(objcg)),
             Assertion::Visited(n) => write!(to, "visited {n}"),

@@ -69,6 +69,15 @@ pub enum What {
     MmMemcg,
     MmOwner,
     MmMixed,
+    PageRefs,
+    PageUsed,
+    PageMapcount,
+    PageTold,
+    PageLock,
+    StatFileMapped,
+    StatFilePmdMapped,
+    StatOnMove,
+    Movers,
 }
 
 /// Which shared word: what it is, and the index of its owner (an arena's slot, a CPU, a swap slot).
@@ -228,11 +237,26 @@ pub enum Mark {
     MmMatched,
     LookupWalkedUp,
     LookupPassedDying,
+    FirstMapped,
+    LastUnmapped,
+    MappedBetweenHalves,
+    FreedBetweenHalves,
+    UnmapEndedAfterFree,
+    UpdateUnderMark,
+    MovesNested,
+    MarkedWhileCpuDown,
+    MovedMapped,
+    MovedUnmapped,
+    MovedToldTwice,
+    MovedHuge,
+    MoveRefused,
+    Emptied,
+    EmptyRefused,
 }
 
 impl Mark {
     /// Number of marks.
-    pub const COUNT: usize = Mark::LookupPassedDying as usize + 1;
+    pub const COUNT: usize = Mark::EmptyRefused as usize + 1;
 }
 
 /// The environment. Every hook has an empty default, so that [`Plain`] costs nothing.

@@ -73,9 +73,8 @@ impl Machine {
         Section { word, e, outermost }
     }
 
-    /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
-    pub fn grace<E: Env>(&self, e: &E, _cpu: &mut Cpu) -> usize {
-        let batch = self.rcu.waiting();
+    /// Wait for every read section that is open now.
+    pub(crate) fn synchronize_rcu<E: Env>(&self, e: &E) {
         for cpu in &self.cpus {
             let section = cpu.section.load(e);
             while section % 2 == 1 && cpu.section.load(e) == section {
@@ -84,6 +83,12 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
+    pub fn grace<E: Env>(&self, e: &E, _cpu: &mut Cpu) -> usize {
+        let batch = self.rcu.waiting();
+        self.synchronize_rcu(e);
         for _ in 0..batch {
             let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
             match callback {

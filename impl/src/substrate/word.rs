@@ -99,12 +99,21 @@ impl Word {
 
     /// Add 1 unless the value is zero or less; whether it was added.
     pub(crate) fn inc_not_zero<E: Env>(&self, e: &E) -> bool {
+        self.add_not_zero(e, 1)
+    }
+
+    /// Subtract 1 unless the value is zero or less; whether it was subtracted.
+    pub(crate) fn dec_not_zero<E: Env>(&self, e: &E) -> bool {
+        self.add_not_zero(e, -1)
+    }
+
+    fn add_not_zero<E: Env>(&self, e: &E, n: i64) -> bool {
         loop {
             let value = self.load(e);
             if value <= 0 {
                 return false;
             }
-            if self.replace(e, value, value + 1) {
+            if self.replace(e, value, value + n) {
                 return true;
             }
             if !e.retry(Loop::TryGet, self.label) {

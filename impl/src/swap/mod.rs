@@ -12,6 +12,7 @@ pub(crate) use ids::IdTable;
 pub use slots::SwapEntry;
 pub(crate) use slots::{SlotTable, SwapSlot};
 
+use crate::file_mapped::PageState;
 use crate::machine::Machine;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::substrate::arena::{Handle, Item};
@@ -29,6 +30,7 @@ pub type FolioRef = Handle<Folio>;
 pub struct Folio {
     pub(crate) memcg: Word,
     pub(crate) pages: Word,
+    pub(crate) page: PageState,
 }
 
 impl Item for Folio {
@@ -36,7 +38,7 @@ impl Item for Folio {
 
     fn empty(index: usize) -> Folio {
         let word = |what| Word::new(Label::new(what, index));
-        Folio { memcg: word(What::FolioMemcg), pages: word(What::FolioPages) }
+        Folio { memcg: word(What::FolioMemcg), pages: word(What::FolioPages), page: PageState::empty(index) }
     }
 }
 
@@ -73,19 +75,20 @@ impl Machine {
         self.css_get(e, memcg);
         let node = self.folios.get(e, folio);
         node.pages.init(pages.0 as i64);
+        node.page.init();
         node.memcg.store(e, memcg.to_word());
         Ok(folio)
     }
 
     /// Free a folio: its pages go back to the counters, its reference to its group.
-    pub fn mem_cgroup_uncharge<E: Env>(&self, e: &E, folio: FolioRef) {
+    pub fn mem_cgroup_uncharge<E: Env>(&self, e: &E, cpu: &Cpu, folio: FolioRef) {
         let node = self.folios.get(e, folio);
-        let memcg = node.group(node.memcg.load(e));
+        let memcg = self.uncharge_page(e, cpu.id, node);
         let pages = Pages(node.pages.load(e) as u64);
         if memcg != self.root {
             self.counter_uncharge(e, memcg, Which::Memory, pages);
         }
-        self.folios.free(e, folio);
+        self.page_put(e, folio);
         self.css_put(e, memcg);
     }
 }

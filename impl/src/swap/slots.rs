@@ -92,7 +92,12 @@ impl Machine {
     /// # Errors
     /// [`Errno::NoSpace`] if not enough slots are left, [`Errno::NoMem`] if the swap limit of a group is met. The
     /// folio stays as it was.
-    pub fn swap_out<E: Env>(&self, e: &E, folio: FolioRef) -> Result<(SwapEntry, MemcgRef), Errno> {
+    pub fn swap_out<E: Env>(
+        &self,
+        e: &E,
+        cpu: &Cpu,
+        folio: FolioRef,
+    ) -> Result<(SwapEntry, MemcgRef), Errno> {
         let node = self.folios.get(e, folio);
         let pages = Pages(node.pages.load(e) as u64);
         let owner = node.group(node.memcg.load(e));
@@ -107,7 +112,7 @@ impl Machine {
                 return Err(errno);
             }
         };
-        self.mem_cgroup_uncharge(e, folio);
+        self.mem_cgroup_uncharge(e, cpu, folio);
         Ok((entry, memcg))
     }
 

@@ -60,6 +60,7 @@ impl Model {
                 }
             }
             Op::Mm(op) => return self.mm_allowed(step, &op, witness),
+            Op::Mapped(op) => self.allow_moved(&mut allowed, step, &op, witness),
             Op::Work => allowed.exact = self.work_answers(),
             _ => {}
         }
@@ -120,7 +121,7 @@ pub(super) struct PageCharge {
     pub(super) from_stock: bool,
 }
 
-fn allow(allowed: &mut Allowed, outcome: Outcome, reason: Reason) {
+pub(super) fn allow(allowed: &mut Allowed, outcome: Outcome, reason: Reason) {
     if allowed.grade(outcome) == Grade::Violation {
         allowed.divergent.push((outcome, reason));
     }

@@ -45,6 +45,12 @@ impl Model {
         Some(folio)
     }
 
+    /// Charges a folio to another group instead of its own.
+    pub(super) fn rebind(&mut self, charge: ChargeId, to: GroupId) {
+        let Some(folio) = self.unbind(charge) else { return };
+        self.bind(charge, Folio { group: to, ..folio });
+    }
+
     /// A folio of root moves no counter, though root's counter moves with the folios of every other group.
     fn count_folio(&mut self, folio: Folio, count: fn(&mut Pages, Pages)) {
         if folio.group != GroupId::ROOT {

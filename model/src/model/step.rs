@@ -13,6 +13,7 @@ impl Model {
     /// Why it cannot. It is then skipped, by the model and by the machine under test, and counted.
     pub fn admits(&self, step: &Step) -> Result<(), Skip> {
         self.admits_cpu(step.cpu)?;
+        self.admits_beside_halves(step)?;
         match step.op {
             Op::Mkdir { new, parent, .. } => self.admits_mkdir(new, parent),
             Op::Rmdir { group } => self.admits_rmdir(group),
@@ -25,7 +26,7 @@ impl Model {
                 self.folios.fresh(new.index())?;
                 self.admits_named(group)
             }
-            Op::Uncharge { charge } => self.folios.live(charge.index()).map(drop),
+            Op::Uncharge { charge } => self.admits_freeing(charge),
             Op::ObjcgFrom { new, group } => {
                 self.objcgs.fresh(new.index())?;
                 self.admits_named(group)
@@ -43,7 +44,7 @@ impl Model {
             Op::SwapOut { new, charge } => {
                 self.admits_swap()?;
                 self.slots.fresh(new.index())?;
-                self.folios.live(charge.index()).map(drop)
+                self.admits_freeing(charge)
             }
             Op::SwapIn { new, slot, faulter } => {
                 self.admits_swap()?;
@@ -60,6 +61,7 @@ impl Model {
             }
             Op::Mm(op) => self.admits_mm(&op),
             Op::DrainAll { group } => self.admits_named(group),
+            Op::Mapped(op) => self.admits_mapped(step.cpu, &op),
             Op::Drain | Op::Work | Op::Grace | Op::Quiesce => Ok(()),
         }
     }
@@ -80,6 +82,7 @@ impl Model {
             // The drain mutex is the first thing tried.
             Op::DrainAll { .. } if step.fail == Some(Failure::Trylock) => Outcome::Refused(Errno::Busy),
             Op::Mm(op) => self.mm_answer(&op, step.fail),
+            Op::Mapped(op) => self.mapped_answer(&op),
             Op::Work => self.work_answer(),
             Op::SetSwapMax { .. }
             | Op::Uncharge { .. }
@@ -135,6 +138,7 @@ impl Model {
             (Op::CpuUnisolate { target }, Outcome::Done) => {
                 self.change_cpu(target, |cpu| cpu.isolated = false);
             }
+            (Op::Mapped(op), Outcome::Done) => self.mapped_done(step.cpu, &op),
             (Op::Work, Outcome::Ran(Ran::Offline(group))) => self.offline_finished(group),
             _ => {}
         }

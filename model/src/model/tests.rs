@@ -4,6 +4,7 @@
 mod allowed;
 mod ledger;
 mod limits;
+mod mapped;
 mod mm;
 mod obj_cgroup;
 mod random;

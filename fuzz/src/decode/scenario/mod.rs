@@ -12,6 +12,7 @@
 
 mod charges;
 mod groups;
+mod mapped;
 mod mm;
 mod objects;
 mod stage;
@@ -75,6 +76,11 @@ scenes! {
     34 "mm-exiting-in-removed-group" mm::exiting_in_removed_group;
     35 "mm-kernel-threads" mm::kernel_threads;
     36 "mm-family" mm::family;
+    40 "between-halves-of-unmap" mapped::between_halves_of_unmap;
+    41 "between-halves-of-map" mapped::between_halves_of_map;
+    42 "cpu-changes-in-a-move" mapped::cpu_changes_in_a_move;
+    43 "nested-movers" mapped::nested_movers;
+    44 "emptied-into-full-parent" mapped::emptied_into_full_parent;
 }
 
 /// Bits of a scene byte that are its number.
@@ -86,7 +92,9 @@ pub(super) fn write(script: &mut Script<'_, '_>) {
         let choice = script.byte();
         if choice < 0x80 {
             // Numbers without a scene are reserved; until they are assigned they stand for others.
-            let scene = &SCENES[usize::from(choice & NUMBER_MASK) % SCENES.len()];
+            let number = choice & NUMBER_MASK;
+            let assigned = SCENES.iter().find(|scene| scene.number == number);
+            let scene = assigned.unwrap_or(&SCENES[usize::from(number) % SCENES.len()]);
             script.scenes |= 1 << scene.number;
             let noise = script.byte();
             script.noise = if noise < 0xa0 { 0 } else { 1 << (noise & 7) | 1 << (noise >> 3 & 7) };

@@ -5,8 +5,8 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op,
-    Outcome, Pages, SlotId, TaskId, Via,
+    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
+    ObjectId, Op, Outcome, Pages, SlotId, TaskId, Via,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.
@@ -52,7 +52,7 @@ fn random_program(dice: &mut Dice) -> Program {
         let group = GroupId(name);
         let task = TaskId(name);
         let through = dice.pick(&[Via::Task(task), Via::User(MmUserId(name))]);
-        let op = match dice.below(43) {
+        let op = match dice.below(52) {
             25 => Op::Mm(MmOp::Task { new: TaskId(fresh(5)), group }),
             26 => Op::Mm(MmOp::Kthread { new: TaskId(fresh(5)) }),
             27 => Op::Mm(MmOp::Use { kthread: task, of: TaskId(target.0.into()) }),
@@ -100,6 +100,22 @@ fn random_program(dice: &mut Dice) -> Program {
             21 => Op::DrainAll { group },
             22 => Op::Work,
             23 => Op::Grace,
+            43 => Op::Mapped(dice.pick(&[
+                MappedOp::Map { charge: ChargeId(name) },
+                MappedOp::MapBegin { charge: ChargeId(name) },
+                MappedOp::MapEnd { charge: ChargeId(name) },
+            ])),
+            44 => Op::Mapped(dice.pick(&[
+                MappedOp::Unmap { charge: ChargeId(name) },
+                MappedOp::UnmapBegin { charge: ChargeId(name) },
+                MappedOp::UnmapEnd { charge: ChargeId(name) },
+            ])),
+            45 => Op::Mapped(dice.pick(&[
+                MappedOp::MoveStart { from: group, to: GroupId(name / 2) },
+                MappedOp::MoveEnd { from: GroupId(name / 2), to: group },
+            ])),
+            46 => Op::Mapped(MappedOp::MovePage { charge: ChargeId(name / 2), to: group }),
+            47 => Op::Mapped(MappedOp::ForceEmpty { group }),
             _ => Op::Quiesce,
         };
         let fail = dice.pick(&[None, None, None, Some(Failure::Alloc), Some(Failure::Trylock)]);

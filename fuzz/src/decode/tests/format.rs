@@ -51,6 +51,16 @@ fn tags_keep_their_numbers() {
         (79, Kind::MmPut),
         (80, Kind::MmCharge),
         (81, Kind::MmMatch),
+        (96, Kind::Map),
+        (97, Kind::MapBegin),
+        (98, Kind::MapEnd),
+        (99, Kind::Unmap),
+        (100, Kind::UnmapBegin),
+        (101, Kind::UnmapEnd),
+        (102, Kind::MoveStart),
+        (103, Kind::MovePage),
+        (104, Kind::MoveEnd),
+        (105, Kind::ForceEmpty),
     ];
     for (number, kind) in pinned {
         assert_eq!(kind.tag(), number, "{kind:?}");
@@ -103,6 +113,11 @@ fn scenes_keep_their_numbers() {
         (34, "mm-exiting-in-removed-group"),
         (35, "mm-kernel-threads"),
         (36, "mm-family"),
+        (40, "between-halves-of-unmap"),
+        (41, "between-halves-of-map"),
+        (42, "cpu-changes-in-a-move"),
+        (43, "nested-movers"),
+        (44, "emptied-into-full-parent"),
     ];
     let scenes: Vec<_> = SCENES.iter().map(|scene| (scene.number, scene.name)).collect();
     assert_eq!(scenes, pinned);

@@ -4,8 +4,8 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op,
-    Outcome, Pages, Ran, SlotId, TaskId, Via,
+    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
+    ObjectId, Op, Outcome, Pages, Ran, SlotId, TaskId, Via,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -202,7 +202,7 @@ impl Generator<'_> {
         if self.dice.one_in(4) {
             return self.mm_op(group).map(|op| Made::Op(Op::Mm(op)));
         }
-        Some(Made::Op(match self.dice.roll(24) {
+        Some(Made::Op(match self.dice.roll(28) {
             0 | 1 => {
                 let swap_max = self.limit();
                 Op::Mkdir { new: GroupId(self.make(Kind::Group)), parent: group, max: limit, swap_max }
@@ -241,6 +241,26 @@ impl Generator<'_> {
             17 => Op::DrainAll { group },
             18 | 19 => Op::Work,
             20 => self.dice.pick(&[Op::Drain, Op::Grace, Op::Quiesce]),
+            23 => {
+                let charge = ChargeId(self.find(Kind::Charge)?);
+                Op::Mapped(self.dice.pick(&[
+                    MappedOp::Map { charge },
+                    MappedOp::MapBegin { charge },
+                    MappedOp::MapEnd { charge },
+                    MappedOp::Unmap { charge },
+                    MappedOp::UnmapBegin { charge },
+                    MappedOp::UnmapEnd { charge },
+                    MappedOp::MovePage { charge, to: group },
+                ]))
+            }
+            24 => {
+                let to = GroupId(self.find(Kind::Group)?);
+                Op::Mapped(self.dice.pick(&[
+                    MappedOp::MoveStart { from: group, to },
+                    MappedOp::MoveEnd { from: group, to },
+                    MappedOp::ForceEmpty { group },
+                ]))
+            }
             21 => {
                 let states = [State::Online, State::Offlining, State::Dying, State::Released, State::Freed];
                 return Some(Made::Assertion(Assertion::State(group, self.dice.pick(&states))));
@@ -262,6 +282,8 @@ impl Generator<'_> {
                     Assertion::Ids(group, count),
                     Assertion::Stock(group, count),
                     Assertion::Visited(count),
+                    Assertion::Mapped(group, count),
+                    Assertion::Mark(group, count),
                 ])));
             }
         }))

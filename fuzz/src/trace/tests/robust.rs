@@ -16,7 +16,7 @@ fn check(text: &[u8]) {
             assert!(places.is_sorted());
             let shown = errors.to_string();
             assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
-            assert!(shown.lines().all(|line| line.chars().count() < 400), "{shown}");
+            assert!(shown.lines().all(|line| line.chars().count() < 800), "{shown}");
         }
     }
     if let Ok((program, _)) = read_lenient(text) {
