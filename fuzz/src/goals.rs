@@ -84,6 +84,19 @@ goals! {
         LimitBusy, "limit-busy", "a v1 limit below the usage is refused";
         LimitBelowUsage, "limit-below-usage", "a v2 limit below the usage is written";
         ParentRemovedFirst, "parent-removed-first", "a group goes offline after its parent has been removed";
+        SlabKeptIdle, "slab-kept-idle", "a cache keeps a slab whose last object was freed";
+        SlabTakenFromIdle, "slab-taken-from-idle", "an object is served from a slab that was kept without objects";
+        SlabFreedAfterGrace, "slab-freed-after-grace", "a slab without objects is freed only after a grace period";
+        SlabChargeRefunded, "slab-charge-refunded", "an object is charged, then no slab can be had, and the charge goes back";
+        CacheReleased, "cache-released", "a kmem_cache is freed";
+        CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
+        CacheNotScheduled, "cache-not-scheduled", "slab=page-pins, 5.3: the creation of a group's cache cannot be scheduled";
+        CacheReparented, "cache-reparented", "slab=5.3: a cache goes to the parent of a removed group";
+        CacheReparentedAgain, "cache-reparented-again", "slab=5.3: a cache is reparented for the second time";
+        CacheDestroyedWithRoot, "cache-destroyed-with-root", "slab=page-pins, 5.3: a root cache is destroyed while a group has a cache of it";
+        DestroyMetKill, "destroy-met-kill", "slab=5.3: a root cache is destroyed while a group's cache is being killed";
+        SlabFreedAtRoot, "slab-freed-at-root", "slab=5.3: a slab that was reparented to root is freed, and root's counter keeps it";
+        SlabFreedByRemovedGroup, "slab-freed-by-removed-group", "slab=page-pins: the slab of a removed group is freed";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

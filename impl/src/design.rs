@@ -12,6 +12,8 @@ pub struct Design {
     pub stock: StockDesign,
     /// The order of the steps that take a group offline.
     pub offline: OfflineDesign,
+    /// Who pays for kmem_caches.
+    pub slab: SlabDesign,
 }
 
 /// The kind of a design.
@@ -97,6 +99,15 @@ rooms! {
             "stocks are asked to drain while the group's objcgs are still its own";
         ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, KERNEL-FACTS 1.2",
             "objcgs are reparented first, so the drain's flush test no longer finds their byte stocks";
+    }
+    /// Who pays for kmem_caches.
+    slab: SlabDesign = "slab" {
+        (default) Objcg = "objcg", Corrected, "Linux 5.9 to 7.1, kernel-facts 1.2 and 1.4",
+            "no caches of groups: each object is charged through an objcg, slabs are shared";
+        PagePins = "page-pins", Old, "seed 003, what it replaces: Linux to 5.2",
+            "each page of a group's slabs is charged to the group and holds it";
+        Caches53 = "5.3", New, "seed 003, merged in Linux 5.3, with the fixes to 5.8",
+            "a group's cache holds the group, its pages hold the cache, and removal reparents caches";
     }
 }
 

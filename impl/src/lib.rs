@@ -16,15 +16,17 @@ mod inspect;
 mod machine;
 mod memcg;
 mod obj_cgroup;
+mod slab;
 pub mod substrate;
 mod swap;
 
-pub use design::{Design, Kind, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant};
+pub use design::{Design, Kind, OfflineDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS, Variant};
 pub use fault::{Fault, Faults};
 pub use inspect::{MemcgView, ObjcgView};
 pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};
 pub use obj_cgroup::{Objcg, ObjcgRef};
+pub use slab::{CacheRef, CacheView, KmemCache, Slab, SlabObject, SlabRef, SlabView, SlabWork, Stage};
 pub use substrate::arena::Handle;
 pub use substrate::cpu::{Cpu, STOCK_SLOTS};
 pub use substrate::css::State;

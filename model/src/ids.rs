@@ -44,6 +44,15 @@ id! {
     SlotId(u16)
 }
 
+id! {
+    /// A kmem_cache: `k1 = cache.create 256`.
+    CacheId(u16)
+}
+id! {
+    /// An object allocated from a kmem_cache: `x1 = slab.alloc k1 A`.
+    SlabObjectId(u16)
+}
+
 impl GroupId {
     /// The root cgroup.
     pub const ROOT: GroupId = GroupId(0);

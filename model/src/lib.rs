@@ -15,8 +15,8 @@ mod op;
 mod outcome;
 mod units;
 
-pub use ids::{ChargeId, CpuId, GroupId, ObjcgId, ObjectId, SlotId};
-pub use model::{Config, GroupLife, Holders, Model, Skip};
-pub use op::{Failure, Mode, Op, Step};
+pub use ids::{CacheId, ChargeId, CpuId, GroupId, ObjcgId, ObjectId, SlabObjectId, SlotId};
+pub use model::{Config, GroupLife, Holders, Model, Skip, SlabCharge, SlabRule};
+pub use op::{Failure, Mode, Op, SlabOp, Step};
 pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};
 pub use units::{Bytes, Limit, PAGE_SIZE, Pages};

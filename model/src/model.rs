@@ -6,7 +6,7 @@
 //! where the two answers differ.
 //!
 //! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
-//! [`obj_cgroup`] objects; [`swap`] slots; [`cpus`] CPUs. In each of them stand the rules that an operation is
+//! [`obj_cgroup`] objects; [`swap`] slots; [`slab`] kmem_caches; [`cpus`] CPUs. In each of them stand the rules that an operation is
 //! admitted by, its answer and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and
 //! [`questions`] what an invariant checker may ask.
 //!
@@ -20,6 +20,7 @@ mod names;
 mod obj_cgroup;
 mod pages;
 mod questions;
+mod slab;
 mod step;
 mod swap;
 #[cfg(test)]
@@ -32,6 +33,8 @@ use names::Names;
 use obj_cgroup::{Bucket, Object};
 use pages::Folio;
 pub use questions::Holders;
+use slab::{Cache, SlabObject, Slabs};
+pub use slab::{SlabCharge, SlabRule};
 use swap::Slot;
 use tree::Group;
 pub use tree::GroupLife;
@@ -83,6 +86,9 @@ pub struct Model {
     objects: Names<Object>,
     slots: Names<Slot>,
     slots_used: u64,
+    caches: Names<Cache>,
+    slab_objects: Names<SlabObject>,
+    slabs: Slabs,
     cpus: Vec<Cpu>,
 }
 
@@ -100,6 +106,9 @@ impl Model {
             objects: Names::default(),
             slots: Names::default(),
             slots_used: 0,
+            caches: Names::default(),
+            slab_objects: Names::default(),
+            slabs: Slabs::default(),
             cpus: Vec::new(),
         };
         model.reset(config);
@@ -119,6 +128,9 @@ impl Model {
         self.objects.clear();
         self.slots.clear();
         self.slots_used = 0;
+        self.caches.clear();
+        self.slab_objects.clear();
+        self.slabs.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

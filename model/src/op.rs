@@ -1,5 +1,9 @@
 //! The vocabulary: every operation that a program may contain.
 
+mod slab;
+
+pub use slab::SlabOp;
+
 use crate::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Pages, SlotId};
 
 /// How the counters of one run are wired.
@@ -138,6 +142,8 @@ pub enum Op {
         /// The slots.
         slot: SlotId,
     },
+    /// An operation of the slab allocator.
+    Slab(SlabOp),
     /// Take another CPU down: its stocks are drained by the CPU that runs this.
     CpuDown {
         /// The CPU taken down.

@@ -2,6 +2,7 @@
 
 use super::broken::{Broken, Law, Thing};
 use super::laws::World;
+use super::slab::{GroupSlabs, OF_SLABS, SlabBooks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
@@ -24,6 +25,8 @@ pub(crate) struct GroupBook {
     pub(crate) children: i64,
     /// Whether the machine has freed it.
     pub(crate) freed: bool,
+    /// What kmem_caches have to do with it.
+    pub(crate) slab: GroupSlabs,
     /// Its own objcg.
     pub(crate) bucket: BucketBook,
     group_is_dirty: bool,
@@ -62,6 +65,7 @@ pub(crate) struct Books {
     /// The program's group by the number of the machine's arena slot.
     by_memcg: Vec<GroupId>,
     by_objcg: Vec<GroupId>,
+    pub(crate) slab: SlabBooks,
     cpus: Vec<CpuBook>,
     dirty_groups: Vec<GroupId>,
     dirty_buckets: Vec<GroupId>,
@@ -75,6 +79,7 @@ impl Books {
         self.groups.resize(groups, GroupBook::default());
         self.by_memcg.clear();
         self.by_objcg.clear();
+        self.slab.reset();
         self.cpus.clear();
         self.cpus.resize(cpus, CpuBook::default());
         self.dirty_groups.clear();
@@ -183,6 +188,11 @@ impl Books {
                 && let Some(&birth) = self.by_objcg.get(index)
             {
                 self.touch_bucket(birth);
+            } else if OF_SLABS & bit(label.what) != 0 {
+                match label.what {
+                    What::SlabUnreturned => self.touch_group(GroupId::ROOT),
+                    _ => self.slab.touch_label(*label),
+                }
             }
         }
     }
@@ -290,6 +300,7 @@ impl Books {
             self.book_bucket(world, birth);
             world.check_bucket(birth, &self.groups[birth.index()].bucket)?;
         }
+        self.check_slabs(world)?;
         if std::mem::take(&mut self.ends) {
             self.book_ends(world)?;
         } else {
@@ -337,6 +348,7 @@ impl Books {
                 self.groups[parent.index()].children += 1;
             }
         }
+        self.recount_slabs(world);
         self.cpus.fill(CpuBook::default());
         for cpu in cpus {
             self.look_at_cpu(world.machine, world.model, cpu)?;
@@ -346,12 +358,12 @@ impl Books {
     }
 }
 
-const fn bit(what: What) -> u64 {
+pub(super) const fn bit(what: What) -> u128 {
     1 << what as u8
 }
 
 /// Words of a group that a law is about.
-const OF_GROUPS: u64 = bit(What::MemcgGeneration)
+const OF_GROUPS: u128 = bit(What::MemcgGeneration)
     | bit(What::MemoryUsage)
     | bit(What::SwapUsage)
     | bit(What::CssRefs)
@@ -360,14 +372,14 @@ const OF_GROUPS: u64 = bit(What::MemcgGeneration)
     | bit(What::IdRefs);
 
 /// Words of an objcg that a law is about.
-const OF_OBJCGS: u64 = bit(What::ObjcgGeneration)
+const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
     | bit(What::ObjcgRefs)
     | bit(What::ObjcgMemcg)
     | bit(What::ObjcgLeftover)
     | bit(What::ObjcgPlace);
 
 /// The kinds of words whose owner is looked at again when they are written, a bit each.
-pub(crate) const FOLLOWED: u64 = OF_GROUPS | OF_OBJCGS;
+pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_SLABS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

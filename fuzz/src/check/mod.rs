@@ -9,6 +9,7 @@ mod books;
 mod broken;
 mod full;
 mod laws;
+mod slab;
 
 pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};

@@ -5,7 +5,7 @@ use super::direct::{ESCAPE, GAPS, Given, MAX_DIRECT_STEPS, NAMES, Walk};
 use super::number::{self, MOST_BYTES, MOST_LIMIT, MOST_PAGES};
 use super::tags::{self, Kind};
 use crate::program::{Action, Header, Program};
-use stocktake_model::{CpuId, Failure, GroupId, Limit, Mode, Op, Pages};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, Mode, Op, Pages, SlabOp};
 
 /// Why a program has no bytes in the direct profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,9 +111,9 @@ pub fn encode(program: &Program) -> Result<Vec<u8>, Unencodable> {
     Ok(writer.out)
 }
 
-struct Writer {
-    walk: Walk,
-    out: Vec<u8>,
+pub(super) struct Writer {
+    pub(super) walk: Walk,
+    pub(super) out: Vec<u8>,
     /// Index of the step being written, for errors.
     step: usize,
 }
@@ -133,6 +133,8 @@ impl Writer {
             Op::Charge { new, .. } | Op::SwapIn { new, .. } => Some((&mut self.walk.charges, new.0)),
             Op::ObjCharge { new, .. } => Some((&mut self.walk.objects, new.0)),
             Op::SwapOut { new, .. } => Some((&mut self.walk.slots, new.0)),
+            Op::Slab(SlabOp::CreateCache { new, .. }) => Some((&mut self.walk.caches, new.0)),
+            Op::Slab(SlabOp::Alloc { new, .. }) => Some((&mut self.walk.slab_objects, new.0)),
             _ => None,
         };
         if let Some((given, number)) = &name {
@@ -187,6 +189,7 @@ impl Writer {
                 self.walk.charges.give(new.0);
             }
             Op::SwapFree { slot } => self.operand(slot.0, self.walk.slots.next)?,
+            Op::Slab(op) => self.slab_operands(&op)?,
             Op::CpuDown { target }
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }
@@ -204,11 +207,11 @@ impl Writer {
         Ok(())
     }
 
-    fn group(&mut self, group: GroupId) -> Result<(), Unencodable> {
+    pub(super) fn group(&mut self, group: GroupId) -> Result<(), Unencodable> {
         self.operand(group.0, self.walk.groups.next)
     }
 
-    fn operand(&mut self, number: u16, next: u16) -> Result<(), Unencodable> {
+    pub(super) fn operand(&mut self, number: u16, next: u16) -> Result<(), Unencodable> {
         if number >= NAMES {
             return Err(Unencodable::Name { step: self.step, number });
         }
@@ -222,7 +225,7 @@ impl Writer {
         Ok(())
     }
 
-    fn value(&mut self, value: u64, min: u64, max: u64) -> Result<(), Unencodable> {
+    pub(super) fn value(&mut self, value: u64, min: u64, max: u64) -> Result<(), Unencodable> {
         if !(min..=max).contains(&value) {
             return Err(Unencodable::Value { step: self.step, value, min, max });
         }

@@ -24,6 +24,7 @@ mod number;
 mod picture;
 mod scenario;
 mod script;
+mod slab;
 mod swarm;
 mod tags;
 #[cfg(test)]
@@ -125,9 +126,15 @@ fn clear(program: &mut Program) {
     schedule.clear();
     steps.clear();
     *parallel = None;
-    for names in
-        [&mut names.groups, &mut names.objcgs, &mut names.charges, &mut names.objects, &mut names.slots]
-    {
+    for names in [
+        &mut names.groups,
+        &mut names.objcgs,
+        &mut names.charges,
+        &mut names.objects,
+        &mut names.slots,
+        &mut names.caches,
+        &mut names.slab_objects,
+    ] {
         names.clear();
     }
 }

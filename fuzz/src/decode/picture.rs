@@ -7,6 +7,7 @@ mod names;
 
 pub(super) use names::{CAPACITY, Names};
 
+use super::slab::Caches;
 use stocktake_model::{CpuId, GroupId, Limit, Mode};
 
 /// The most groups of one generated program, root included.
@@ -94,6 +95,7 @@ pub(super) struct Picture {
     object: [Charged; CAPACITY],
     pub(super) slots: Names,
     slot: [Charged; CAPACITY],
+    pub(super) slab: Caches,
 }
 
 impl Picture {
@@ -119,6 +121,7 @@ impl Picture {
             object: [Charged::default(); CAPACITY],
             slots: Names::from(0),
             slot: [Charged::default(); CAPACITY],
+            slab: Caches::new(),
         };
         picture.group[0].max = NO_LIMIT;
         picture.group[0].swap_max = NO_LIMIT;

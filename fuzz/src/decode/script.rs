@@ -72,7 +72,7 @@ impl<'a, 'p> Script<'a, 'p> {
     }
 
     #[inline]
-    fn push(&mut self, at: CpuId, op: Op) {
+    pub(super) fn push(&mut self, at: CpuId, op: Op) {
         if self.is_full() {
             return;
         }
@@ -94,7 +94,7 @@ impl<'a, 'p> Script<'a, 'p> {
     }
 
     /// Whether the step about to be written probably fails because of what is injected into it.
-    fn will_fail(&self) -> bool {
+    pub(super) fn will_fail(&self) -> bool {
         self.fail == Some(Failure::Alloc)
     }
 

@@ -3,7 +3,7 @@
 //! These numbers are a file format: corpora are made of them. A number is never reused or changed; a new
 //! operation takes the next reserved one. They are not the order of any enum of the model.
 
-use stocktake_model::Op;
+use stocktake_model::{Op, SlabOp};
 
 macro_rules! kinds {
     ($($number:literal $kind:ident)*) => {
@@ -50,10 +50,14 @@ kinds! {
     21 Work
     22 Grace
     23 Quiesce
+    112 CacheCreate
+    113 CacheDestroy
+    114 SlabAlloc
+    115 SlabFree
 }
 
 /// Bits of a tag byte that are looked at.
-const TAG_MASK: u8 = 0x3f;
+const TAG_MASK: u8 = 0xff;
 /// Prefix: the next operation has `fail=alloc`.
 pub(super) const FAIL_ALLOC: u8 = 60;
 /// Prefix: the next operation has `fail=trylock`.
@@ -86,21 +90,33 @@ const FILLERS: [Kind; 8] = [
     Kind::Drain,
 ];
 
+/// Once only the low six bits of a byte were looked at: a number above that means what it did, unless it is assigned.
+const OLD_TAGS: usize = 0x40;
+
 const TAGS: [Tag; TAG_MASK as usize + 1] = {
     let mut tags = [Tag::Name; TAG_MASK as usize + 1];
     let mut number = 0;
-    while number < tags.len() {
+    while number < OLD_TAGS {
         tags[number] = Tag::Op(FILLERS[number % FILLERS.len()]);
         number += 1;
     }
     let mut at = 0;
-    while at < Kind::ASSIGNED.len() {
+    while at < Kind::ASSIGNED.len() && (Kind::ASSIGNED[at].0 as usize) < OLD_TAGS {
         tags[Kind::ASSIGNED[at].0 as usize] = Tag::Op(Kind::ASSIGNED[at].1);
         at += 1;
     }
     tags[FAIL_ALLOC as usize] = Tag::FailAlloc;
     tags[FAIL_TRYLOCK as usize] = Tag::FailTrylock;
     tags[NAME as usize] = Tag::Name;
+    let mut number = OLD_TAGS;
+    while number < tags.len() {
+        tags[number] = tags[number % OLD_TAGS];
+        number += 1;
+    }
+    while at < Kind::ASSIGNED.len() {
+        tags[Kind::ASSIGNED[at].0 as usize] = Tag::Op(Kind::ASSIGNED[at].1);
+        at += 1;
+    }
     tags
 };
 
@@ -130,6 +146,10 @@ impl Kind {
             Op::SwapOut { .. } => Kind::SwapOut,
             Op::SwapIn { .. } => Kind::SwapIn,
             Op::SwapFree { .. } => Kind::SwapFree,
+            Op::Slab(SlabOp::CreateCache { .. }) => Kind::CacheCreate,
+            Op::Slab(SlabOp::DestroyCache { .. }) => Kind::CacheDestroy,
+            Op::Slab(SlabOp::Alloc { .. }) => Kind::SlabAlloc,
+            Op::Slab(SlabOp::Free { .. }) => Kind::SlabFree,
             Op::CpuDown { .. } => Kind::CpuDown,
             Op::CpuUp { .. } => Kind::CpuUp,
             Op::CpuIsolate { .. } => Kind::CpuIsolate,

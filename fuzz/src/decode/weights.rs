@@ -23,14 +23,15 @@ enum Class {
     Isolation = 9,
     Drains = 10,
     Deferred = 11,
+    Slab = 12,
 }
 
 /// How much each class weighs, by its number.
 type ClassWeights = [u16; CLASSES];
-const CLASSES: usize = 12;
+const CLASSES: usize = 13;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 24] = [
+const BASE: [(Kind, Class, u16); 28] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -55,11 +56,16 @@ const BASE: [(Kind, Class, u16); 24] = [
     (Kind::Work, Class::Deferred, 8),
     (Kind::Grace, Class::Deferred, 3),
     (Kind::Quiesce, Class::Deferred, 1),
+    (Kind::CacheCreate, Class::Slab, 2),
+    (Kind::CacheDestroy, Class::Slab, 2),
+    (Kind::SlabAlloc, Class::Slab, 12),
+    (Kind::SlabFree, Class::Slab, 8),
 ];
 
 /// What two bits of the header do to the weight of a class.
 const MAY_BE_OFF: [u16; 4] = [0, 1, 2, 4];
 const NEVER_OFF: [u16; 4] = [1, 2, 2, 4];
+const SELDOM_ON: [u16; 4] = [0, 0, 0, 3];
 
 /// With many groups hardly anything meets, but only with more groups than a stock has slots some are evicted.
 const FEW: Range<usize> = 0..10;
@@ -126,6 +132,8 @@ impl Weights {
             classes[Class::SwapLimits as usize] = 0;
         }
         let rare = input.byte();
+        // Rooms of their own are mostly closed.
+        classes[Class::Slab as usize] = SELDOM_ON[usize::from(input.byte() >> 4 & 3)];
         let crowded = rare & 0x70 == 0;
         if crowded {
             // Each drain empties the stocks of all groups.
@@ -148,6 +156,7 @@ impl Weights {
             1 => OF_OBJECTS,
             2 if mode == Mode::V2 => OF_SWAP,
             2 => OF_FOLIOS,
+            _ if subject & 0x60 == 0x60 => OF_SLABS,
             _ => OF_EVERYTHING,
         };
         Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
@@ -157,9 +166,11 @@ impl Weights {
 const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (Class::Force, 1)]);
 const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
 const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
+const OF_SLABS: Kinds = of_subject(&[(Class::Slab, 3), (Class::Deferred, 3)]);
 const OF_EVERYTHING: Kinds = {
     let mut every = [1; CLASSES];
     every[Class::Groups as usize] = 0;
+    every[Class::Slab as usize] = 0;
     with_removal(kinds(&every))
 };
 

@@ -1,10 +1,12 @@
 //! Applying an operation to the machine: the program's names become handles, the machine's answers outcomes.
 
+mod slab;
+
 use super::hunting::Hunting;
 use crate::check::Books;
 use crate::program::Population;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SwapEntry, Work};
+use stocktake_impl::{CacheRef, Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SlabObject, SwapEntry, Work};
 use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
@@ -25,6 +27,8 @@ pub(crate) struct Bindings {
     pub(crate) charges: Vec<Option<FolioRef>>,
     pub(crate) objects: Vec<Option<Object>>,
     pub(crate) slots: Vec<Option<SwapEntry>>,
+    pub(crate) caches: Vec<Option<CacheRef>>,
+    pub(crate) slab_objects: Vec<Option<SlabObject>>,
 }
 
 impl Bindings {
@@ -38,6 +42,8 @@ impl Bindings {
         empty(&mut self.charges, population.charges);
         empty(&mut self.objects, population.objects);
         empty(&mut self.slots, population.slots);
+        empty(&mut self.caches, population.caches);
+        empty(&mut self.slab_objects, population.slab_objects);
         self.groups[0] = Some(root);
     }
 }
@@ -179,6 +185,7 @@ impl Applier<'_> {
                 m.swap_free(e, b.slots[slot.index()].take().expect(BOUND));
                 Outcome::Done
             }
+            Op::Slab(op) => self.apply_slab(&op, step.cpu),
             Op::CpuDown { target } => {
                 if let Ok([cpu, dead]) = self.cpus.get_disjoint_mut([at, target.index()]) {
                     m.cpu_down(e, cpu, dead);
@@ -213,6 +220,7 @@ impl Applier<'_> {
                 Some(Work::Drain) => Ran::Drain,
                 Some(Work::Offline(memcg)) => Ran::Offline(self.books.group_of(memcg)),
                 Some(Work::CssRelease(memcg)) => Ran::Release(self.books.group_of(memcg)),
+                Some(Work::Slab(work)) => self.ran_slab(work),
             }),
             Op::Grace => {
                 m.grace(e, cpu);

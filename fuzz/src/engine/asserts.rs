@@ -59,6 +59,12 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
         Assertion::Failcnt(group, n) => number("failcnt", group, n, |view| view.failcnt),
         Assertion::Watermark(group, n) => number("watermark", group, n, |view| view.watermark),
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),
+        Assertion::Refs(group, n) => number("refs", group, n, |view| view.refs),
+        Assertion::CacheRefs(cache, group, n) => {
+            let found = engine.books.slab.find(cache, group).and_then(|cache| engine.machine.cache_view(cache));
+            let found = found.map_or(Value::Absent, |view| Value::Number(view.refs));
+            ("cache.refs", Thing::Cache(cache, group), count(n), found)
+        }
         Assertion::State(group, wanted) => {
             let found = state(engine, group);
             ("state", Thing::Group(group), Value::State(wanted), found.map_or(Value::Absent, Value::State))

@@ -24,7 +24,7 @@ pub(crate) struct Hunting {
     failing: Cell<Option<Failing>>,
     tries: Cell<u32>,
     /// Kinds of words whose changes are noted, a bit each.
-    noted: u64,
+    noted: u128,
     dirty: RefCell<Vec<Label>>,
     oopses: RefCell<Vec<Oops>>,
     marks: [Cell<u32>; Mark::COUNT],
@@ -54,7 +54,7 @@ impl Hunting {
         self.tries.set(0);
         self.dirty.get_mut().clear();
         self.oopses.get_mut().clear();
-        self.noted = if history { u64::MAX } else { check::FOLLOWED };
+        self.noted = if history { u128::MAX } else { check::FOLLOWED };
         self.writes = history.then(RefCell::default);
     }
 

@@ -6,7 +6,7 @@ use crate::program::{Action, Program};
 use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl::{Label, Loop, Oops, What};
-use stocktake_model::{Allowed, Op, Outcome};
+use stocktake_model::{Allowed, GroupId, Op, Outcome};
 
 /// The law that a defect breaks which the machine noticed itself.
 pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
@@ -45,6 +45,13 @@ pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
             "an end within 1000 tries",
             String::from("it tries for ever"),
         ),
+        Oops::Null(label) => (
+            Invariant::I12,
+            "null",
+            label,
+            "a pointer",
+            String::from("one that had been cleared was followed"),
+        ),
         Oops::LostRecord(label) => (
             Invariant::I7,
             "lost-record",
@@ -82,7 +89,28 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => {
             Thing::SwapSlots
         }
-        What::FolioGeneration | What::FolioMemcg | What::FolioPages => Thing::Step,
+        What::FolioGeneration
+        | What::FolioMemcg
+        | What::FolioPages
+        | What::SlabGeneration
+        | What::SlabCache
+        | What::SlabMemcg
+        | What::SlabObjects
+        | What::SlabNumber
+        | What::SlabMutex
+        | What::CacheSlot => Thing::Step,
+        What::CacheGeneration
+        | What::CacheRoot
+        | What::CacheMemcg
+        | What::CacheRefs
+        | What::CacheStage
+        | What::CacheDying
+        | What::CacheShape
+        | What::CacheSlabs => {
+            let (name, birth) = engine.books.slab.name_at(index);
+            Thing::Cache(name, birth)
+        }
+        What::SlabUnreturned => Thing::Group(GroupId::ROOT),
         What::CpuCached
         | What::CpuCachedObjcg
         | What::CpuFlushing
@@ -146,6 +174,8 @@ impl Lockstep {
             Thing::Group(group) => names.group(group).into_owned(),
             Thing::ObjcgOf(group) => format!("objcg of {}", names.group(group)),
             Thing::Cpu(cpu) => format!("cpu {cpu}"),
+            Thing::Cache(cache, GroupId::ROOT) => names.cache(cache).into_owned(),
+            Thing::Cache(cache, group) => format!("{} of {}", names.cache(cache), names.group(group)),
             Thing::SwapSlots => String::from("swap slots"),
             Thing::Step => String::from("the step"),
         };
@@ -185,6 +215,9 @@ impl Lockstep {
                 Some(Label::new(what, self.books.group(birth).bucket.objcg?.index()))
             }
             Thing::Cpu(cpu) => Some(Label::new(What::CpuCachedObjcg, cpu)),
+            Thing::Cache(cache, birth) => {
+                Some(Label::new(What::CacheRefs, self.books.slab.find(cache, birth)?.index()))
+            }
             Thing::SwapSlots | Thing::Step => None,
         }
     }
@@ -219,6 +252,7 @@ fn word(op: &Op) -> &'static str {
         Op::SwapOut { .. } => "swap.out",
         Op::SwapIn { .. } => "swap.in",
         Op::SwapFree { .. } => "swap.free",
+        Op::Slab(op) => crate::trace::slab_word(op),
         Op::CpuDown { .. } => "cpu.down",
         Op::CpuUp { .. } => "cpu.up",
         Op::CpuIsolate { .. } => "cpu.isolate",

@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, ObjcgId, Op, Outcome, Ran};
+use stocktake_model::{CpuId, GroupId, ObjcgId, Op, Outcome, Ran, SlabOp};
 
 /// The group that a step is about; for `mkdir` the parent.
 pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
@@ -14,6 +14,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Op::Charge { group, .. }
             | Op::ObjcgFrom { group, .. }
             | Op::SwapIn { faulter: group, .. }
+            | Op::Slab(SlabOp::Alloc { group, .. })
             | Op::DrainAll { group } => Some(group),
             _ => None,
         },
@@ -25,6 +26,8 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Assertion::State(group, _)
             | Assertion::Ids(group, _)
             | Assertion::Stock(group, _)
+            | Assertion::Refs(group, _)
+            | Assertion::CacheRefs(_, group, _)
             | Assertion::Owner(_, group) => Some(group),
             Assertion::Bytes(..) | Assertion::Leftover(..) => None,
         },
@@ -55,8 +58,9 @@ pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
     {
         *group = new;
     }
-    if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) =
-        &mut step.outcome
+    if let Some(
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)),
+    ) = &mut step.outcome
         && *group == old
     {
         *group = new;

@@ -2,7 +2,7 @@
 
 use super::amounts::amounts;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, Mode, Op};
+use stocktake_model::{GroupId, Mode, Op, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -73,7 +73,9 @@ impl Size {
                 | Op::SetSwapMax { group, .. }
                 | Op::ObjcgFrom { group, .. }
                 | Op::SwapIn { faulter: group, .. }
+                | Op::Slab(SlabOp::Alloc { group, .. })
                 | Op::DrainAll { group } => size.depths += depth(group),
+                Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
                 Op::CpuDown { target }
                 | Op::CpuUp { target }
                 | Op::CpuIsolate { target }

@@ -4,7 +4,9 @@ use super::args::Args;
 use super::error::quoted;
 use super::reader::{Reader, one_of};
 use super::spelling::{STATES, SUBJECTS, table_words, value};
+use super::visit::Kind;
 use crate::program::Assertion;
+use stocktake_model::CacheId;
 
 impl<'t> Reader<'t> {
     pub(super) fn assertion(&mut self, args: &mut Args<'t>) -> Option<Assertion> {
@@ -34,6 +36,10 @@ impl<'t> Reader<'t> {
                 }
             });
         }
+        if subject.text == "cache.refs" {
+            let (cache, group, count) = (self.operand(args, Kind::Cache), self.group(args), self.count(args));
+            return Some(Assertion::CacheRefs(CacheId(cache?), group?, count?));
+        }
         let group = self.group(args);
         if subject.text == "state" {
             let word = args.operand(self, "state")?;
@@ -52,6 +58,7 @@ impl<'t> Reader<'t> {
             "failcnt" => Assertion::Failcnt(group, count),
             "watermark" => Assertion::Watermark(group, count),
             "ids" => Assertion::Ids(group, count),
+            "refs" => Assertion::Refs(group, count),
             _ => Assertion::Stock(group, count),
         })
     }

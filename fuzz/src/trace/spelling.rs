@@ -60,7 +60,7 @@ pub(super) const STATES: [(&str, State); 5] = [
 ];
 
 /// Outcomes of one word. [`Outcome::To`] has none: it is spelled as the group's path.
-pub(super) const OUTCOMES: [(&str, Outcome); 7] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 8] = [
     ("ok", Outcome::Done),
     ("ENOMEM", Outcome::Refused(Errno::NoMem)),
     ("EBUSY", Outcome::Refused(Errno::Busy)),
@@ -68,13 +68,15 @@ pub(super) const OUTCOMES: [(&str, Outcome); 7] = [
     ("ENODEV", Outcome::Refused(Errno::NoDev)),
     ("nothing", Outcome::Ran(Ran::Nothing)),
     ("drain", Outcome::Ran(Ran::Drain)),
+    ("cache.end", Outcome::Ran(Ran::Cache)),
 ];
 
 /// The work item of a group.
 type WorkOf = fn(GroupId) -> Ran;
 
 /// Work items that are followed by the path of their group.
-pub(super) const GROUP_WORK: [(&str, WorkOf); 2] = [("offline", Ran::Offline), ("release", Ran::Release)];
+pub(super) const GROUP_WORK: [(&str, WorkOf); 3] =
+    [("offline", Ran::Offline), ("release", Ran::Release), ("cache.make", Ran::Create)];
 
 /// Invariants are `I1` to `I` and this number.
 pub(super) const LAST_INVARIANT: u32 = 17;
@@ -97,7 +99,7 @@ const fn form(word: &'static str, names: Option<Kind>, usage: &'static str) -> F
 }
 
 /// Every operation, and `assert`.
-pub(super) const FORMS: [Form; 23] = [
+pub(super) const FORMS: [Form; 27] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
     form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max"),
@@ -111,6 +113,10 @@ pub(super) const FORMS: [Form; 23] = [
     form("swap.out", Some(Kind::Slot), "@0 SLOT = swap.out CHARGE"),
     form("swap.in", Some(Kind::Charge), "@0 CHARGE = swap.in SLOT PATH"),
     form("swap.free", None, "@0 swap.free SLOT"),
+    form("cache.create", Some(Kind::Cache), "@0 CACHE = cache.create SIZE [order=N] [rcu]"),
+    form("cache.destroy", None, "@0 cache.destroy CACHE"),
+    form("slab.alloc", Some(Kind::SlabObject), "@0 OBJECT = slab.alloc CACHE PATH"),
+    form("slab.free", None, "@0 slab.free OBJECT"),
     form("cpu.down", None, "@0 cpu.down CPU"),
     form("cpu.up", None, "@0 cpu.up CPU"),
     form("cpu.isolate", None, "@0 cpu.isolate CPU"),
@@ -124,7 +130,7 @@ pub(super) const FORMS: [Form; 23] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 10] = [
+pub(super) const SUBJECTS: [(&str, &str); 12] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("failcnt", "@0 assert failcnt PATH N"),
@@ -135,6 +141,8 @@ pub(super) const SUBJECTS: [(&str, &str); 10] = [
     ("bytes", "@0 assert bytes OBJCG BYTES"),
     ("leftover", "@0 assert leftover OBJCG BYTES"),
     ("owner", "@0 assert owner OBJCG PATH"),
+    ("refs", "@0 assert refs PATH N"),
+    ("cache.refs", "@0 assert cache.refs CACHE PATH N"),
 ];
 
 /// The value that a table gives for a word.

@@ -11,10 +11,20 @@ pub(super) enum Kind {
     Charge,
     Object,
     Slot,
+    Cache,
+    SlabObject,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 5] = [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot];
+    pub(super) const ALL: [Kind; 7] = [
+        Kind::Group,
+        Kind::Objcg,
+        Kind::Charge,
+        Kind::Object,
+        Kind::Slot,
+        Kind::Cache,
+        Kind::SlabObject,
+    ];
 
     /// The word used in messages.
     pub(super) fn name(self) -> &'static str {
@@ -24,6 +34,8 @@ impl Kind {
             Kind::Charge => "charge",
             Kind::Object => "object",
             Kind::Slot => "swap slot",
+            Kind::Cache => "cache",
+            Kind::SlabObject => "slab object",
         }
     }
 
@@ -41,6 +53,8 @@ impl Kind {
             Kind::Charge => 'p',
             Kind::Object => 'c',
             Kind::Slot => 's',
+            Kind::Cache => 'k',
+            Kind::SlabObject => 'x',
         };
         format!("{letter}{n}")
     }
@@ -57,7 +71,7 @@ pub(super) enum Role {
 
 /// Show every number of `action` to `see`, the one that it creates last.
 pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
-    use Kind::{Charge, Group, Objcg, Object, Slot};
+    use Kind::{Cache, Charge, Group, Objcg, Object, Slot};
     use Role::{New, Use};
     let op = match action {
         Action::Op(step) => &mut step.op,
@@ -69,8 +83,13 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
                 | Assertion::Watermark(group, _)
                 | Assertion::State(group, _)
                 | Assertion::Ids(group, _)
-                | Assertion::Stock(group, _) => see(Use, Group, &mut group.0),
+                | Assertion::Stock(group, _)
+                | Assertion::Refs(group, _) => see(Use, Group, &mut group.0),
                 Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
+                Assertion::CacheRefs(cache, group, _) => {
+                    see(Use, Cache, &mut cache.0);
+                    see(Use, Group, &mut group.0);
+                }
                 Assertion::Owner(objcg, group) => {
                     see(Use, Objcg, &mut objcg.0);
                     see(Use, Group, &mut group.0);
@@ -117,6 +136,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
             see(New, Charge, &mut new.0);
         }
         Op::SwapFree { slot } => see(Use, Slot, &mut slot.0),
+        Op::Slab(op) => super::slab::visit_slab(op, &mut see),
         Op::CpuDown { .. }
         | Op::CpuUp { .. }
         | Op::CpuIsolate { .. }
@@ -131,7 +151,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
 /// The group that an outcome names.
 pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
     match outcome {
-        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group)) => Some(group),
-        Outcome::Done | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain) => None,
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => Some(group),
+        Outcome::Done | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain | Ran::Cache) => None,
     }
 }

@@ -39,6 +39,22 @@ pub enum What {
     SlotUsed,
     SlotRecord,
     SlotNext,
+    CacheGeneration,
+    CacheRoot,
+    CacheMemcg,
+    CacheRefs,
+    CacheStage,
+    CacheDying,
+    CacheShape,
+    CacheSlabs,
+    CacheSlot,
+    SlabGeneration,
+    SlabCache,
+    SlabMemcg,
+    SlabObjects,
+    SlabNumber,
+    SlabMutex,
+    SlabUnreturned,
     CpuCached,
     CpuCachedObjcg,
     CpuFlushing,
@@ -130,6 +146,8 @@ pub enum Oops {
     Stuck(Loop, Label),
     /// A swap record names an id that no group has.
     LostRecord(Label),
+    /// A pointer was followed after it had been cleared.
+    Null(Label),
 }
 
 /// A rare situation that a run should reach; the harness counts them.
@@ -183,11 +201,24 @@ pub enum Mark {
     LimitBusy,
     LimitBelowUsage,
     ParentRemovedFirst,
+    SlabKeptIdle,
+    SlabTakenFromIdle,
+    SlabFreedAfterGrace,
+    SlabChargeRefunded,
+    CacheReleased,
+    CacheMissing,
+    CacheNotScheduled,
+    CacheReparented,
+    CacheReparentedAgain,
+    CacheDestroyedWithRoot,
+    DestroyMetKill,
+    SlabFreedAtRoot,
+    SlabFreedByRemovedGroup,
 }
 
 impl Mark {
     /// Number of marks.
-    pub const COUNT: usize = Mark::ParentRemovedFirst as usize + 1;
+    pub const COUNT: usize = Mark::SlabFreedByRemovedGroup as usize + 1;
 }
 
 /// The environment. Every hook has an empty default, so that [`Plain`] costs nothing.

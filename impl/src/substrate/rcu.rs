@@ -10,6 +10,7 @@ use super::word::{Lock, Word};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::obj_cgroup::ObjcgRef;
+use crate::slab::SlabCallback;
 use std::collections::VecDeque;
 
 /// What is done once a grace period has elapsed.
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 pub(crate) enum Callback {
     FreeMemcg(MemcgRef),
     FreeObjcg(ObjcgRef),
+    Slab(SlabCallback),
 }
 
 /// The callbacks that wait.
@@ -72,12 +74,12 @@ impl Machine {
     }
 
     /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
-    pub fn grace<E: Env>(&self, e: &E, _cpu: &mut Cpu) -> usize {
+    pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
         let batch = self.rcu.waiting();
-        for cpu in &self.cpus {
-            let section = cpu.section.load(e);
-            while section % 2 == 1 && cpu.section.load(e) == section {
-                if !e.retry(Loop::Grace, cpu.section.label()) {
+        for other in &self.cpus {
+            let section = other.section.load(e);
+            while section % 2 == 1 && other.section.load(e) == section {
+                if !e.retry(Loop::Grace, other.section.label()) {
                     break;
                 }
             }
@@ -85,8 +87,12 @@ impl Machine {
         for _ in 0..batch {
             let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
             match callback {
-                Callback::FreeMemcg(memcg) => self.css_free(e, memcg),
+                Callback::FreeMemcg(memcg) => {
+                    self.free_caches_of(e, cpu.id, memcg);
+                    self.css_free(e, memcg);
+                }
                 Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
+                Callback::Slab(callback) => self.slab_callback(e, cpu, callback),
             }
         }
         batch

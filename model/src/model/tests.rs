@@ -6,6 +6,7 @@ mod ledger;
 mod limits;
 mod obj_cgroup;
 mod random;
+mod slab;
 mod swap;
 mod tree;
 

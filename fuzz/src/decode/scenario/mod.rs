@@ -12,6 +12,7 @@
 
 mod charges;
 mod groups;
+mod slab;
 mod objects;
 mod stage;
 mod stocks;
@@ -66,6 +67,10 @@ scenes! {
     26 "slots-and-swap-limits-exhausted" swap::exhausted;
     27 "swap-in-at-limit" swap::in_at_limit;
     28 "swap-ids-exhausted" swap::ids_exhausted;
+    29 "slab-object-outlives-groups" slab::object_outlives_groups;
+    30 "cache-destroyed-after-removal" slab::destroyed_after_removal;
+    31 "slab-allocation-fails" slab::allocation_fails;
+    32 "slab-meets-limit" slab::slab_meets_limit;
 }
 
 /// Bits of a scene byte that are its number.

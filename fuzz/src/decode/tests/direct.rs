@@ -5,8 +5,8 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
-    SlotId,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
+    SlabObjectId, SlabOp, SlotId,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.
@@ -18,7 +18,7 @@ fn random_program(dice: &mut Dice) -> Program {
         slots: dice.pick(&[0, 1, 64, 200, 4096]),
         ..Header::default()
     };
-    let mut free: [Vec<u16>; 5] = std::array::from_fn(|kind| {
+    let mut free: [Vec<u16>; 7] = std::array::from_fn(|kind| {
         let mut names: Vec<u16> = (u16::from(kind == 0)..400).chain([4095]).collect();
         // Mostly in order, now and then not.
         for _ in 0..dice.below(4) {
@@ -50,7 +50,14 @@ fn random_program(dice: &mut Dice) -> Program {
             _ => 1 + dice.below(1 << 20),
         };
         let group = GroupId(name);
-        let op = match dice.below(25) {
+        let op = match dice.below(29) {
+            25 => {
+                let (size, order) = (Bytes(1 + amount % SlabOp::MOST_SIZE), dice.below(4) as u8);
+                Op::Slab(SlabOp::CreateCache { new: CacheId(fresh(5)), size, order, rcu: dice.below(2) == 0 })
+            }
+            26 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(name) }),
+            27 => Op::Slab(SlabOp::Alloc { new: SlabObjectId(fresh(6)), cache: CacheId(name), group }),
+            28 => Op::Slab(SlabOp::Free { object: SlabObjectId(name) }),
             0 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: limit, swap_max: Limit::MAX },
             1 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: Limit::MAX, swap_max: limit },
             2 => Op::Rmdir { group },

@@ -33,6 +33,10 @@ fn tags_keep_their_numbers() {
         (21, Kind::Work),
         (22, Kind::Grace),
         (23, Kind::Quiesce),
+        (112, Kind::CacheCreate),
+        (113, Kind::CacheDestroy),
+        (114, Kind::SlabAlloc),
+        (115, Kind::SlabFree),
     ];
     for (number, kind) in pinned {
         assert_eq!(kind.tag(), number, "{kind:?}");
@@ -77,6 +81,10 @@ fn scenes_keep_their_numbers() {
         (26, "slots-and-swap-limits-exhausted"),
         (27, "swap-in-at-limit"),
         (28, "swap-ids-exhausted"),
+        (29, "slab-object-outlives-groups"),
+        (30, "cache-destroyed-after-removal"),
+        (31, "slab-allocation-fails"),
+        (32, "slab-meets-limit"),
     ];
     let scenes: Vec<_> = SCENES.iter().map(|scene| (scene.number, scene.name)).collect();
     assert_eq!(scenes, pinned);

@@ -35,7 +35,7 @@ fn any_bytes_are_a_well_formed_program() {
 
 #[test]
 fn random_input_reaches_every_operation_failure_and_scene() {
-    let mut kinds = [0u32; 64];
+    let mut kinds = [0u32; 256];
     let mut failures = [0u32; 2];
     let mut scenes = [0u32; 64];
     let (mut modes, mut cpus) = ([0u32; 3], [0u32; 9]);

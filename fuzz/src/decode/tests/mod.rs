@@ -5,7 +5,7 @@ mod format;
 mod generated;
 
 use crate::program::{Action, Program};
-use stocktake_model::{ChargeId, GroupId, ObjcgId, ObjectId, Op, SlotId};
+use stocktake_model::{CacheId, ChargeId, GroupId, ObjcgId, ObjectId, Op, SlabObjectId, SlabOp, SlotId};
 
 /// A few random numbers, independent of the generator under test.
 struct Dice(u64);
@@ -44,7 +44,7 @@ fn assert_well_formed(program: &Program, context: &str) {
     assert!((1..=8).contains(&header.cpus), "{context}: {header:?}");
     assert!((1..=4096).contains(&header.ids) && header.slots <= 4096, "{context}: {header:?}");
     assert!(header.faults.is_empty() && header.schedule.is_empty() && program.parallel.is_none());
-    let mut made: [Vec<u16>; 5] = Default::default();
+    let mut made: [Vec<u16>; 7] = Default::default();
     for step in operations(program) {
         assert!(step.cpu.0 < header.cpus, "{context}: {step:?}");
         match step.op {
@@ -60,6 +60,11 @@ fn assert_well_formed(program: &Program, context: &str) {
                 made[3].push(n);
             }
             Op::SwapOut { new: SlotId(n), .. } => made[4].push(n),
+            Op::Slab(SlabOp::CreateCache { new: CacheId(n), size, order, .. }) => {
+                assert!((1..=SlabOp::MOST_SIZE).contains(&size.0) && order <= SlabOp::MOST_ORDER, "{context}: {step:?}");
+                made[5].push(n);
+            }
+            Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => made[6].push(n),
             Op::CpuDown { target }
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }

@@ -4,8 +4,8 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages, Ran,
-    SlotId,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
+    Ran, SlabObjectId, SlabOp, SlotId,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -68,6 +68,8 @@ pub(super) fn program(dice: &mut Dice) -> Program {
             &mut program.names.charges,
             &mut program.names.objects,
             &mut program.names.slots,
+            &mut program.names.caches,
+            &mut program.names.slab_objects,
         ] {
             // Collisions, names that cannot be, and gaps are all to be expected.
             let names_to_give = ["", "A", "B", "p1", "g2", "o1", "p1_2", "c0", "ok", "9", "a b", "x_1"];
@@ -124,7 +126,14 @@ impl Generator<'_> {
             _ => None,
         };
         let outcome = if op == Op::Work {
-            let ran = [Ran::Nothing, Ran::Drain, Ran::Offline(group), Ran::Release(group)];
+            let ran = [
+                Ran::Nothing,
+                Ran::Drain,
+                Ran::Offline(group),
+                Ran::Release(group),
+                Ran::Create(group),
+                Ran::Cache,
+            ];
             Outcome::Ran(self.dice.pick(&ran))
         } else {
             let errno = [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev];
@@ -161,7 +170,18 @@ impl Generator<'_> {
         let group = GroupId(self.find(Kind::Group)?);
         let (limit, target) = (self.limit(), CpuId(self.dice.roll(u64::from(self.cpus)) as u8));
         let count = self.dice.pick(&[0, 1, 4095, 1 << 53]);
-        Some(Made::Op(match self.dice.roll(24) {
+        Some(Made::Op(match self.dice.roll(28) {
+            24 => {
+                let (size, order) = (Bytes(self.dice.pick(&[1, 256, SlabOp::MOST_SIZE])), self.dice.pick(&[0, 1, 3]));
+                let rcu = self.dice.one_in(2);
+                Op::Slab(SlabOp::CreateCache { new: CacheId(self.make(Kind::Cache)), size, order, rcu })
+            }
+            25 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(self.find(Kind::Cache)?) }),
+            26 => {
+                let cache = CacheId(self.find(Kind::Cache)?);
+                Op::Slab(SlabOp::Alloc { new: SlabObjectId(self.make(Kind::SlabObject)), cache, group })
+            }
+            27 => Op::Slab(SlabOp::Free { object: SlabObjectId(self.find(Kind::SlabObject)?) }),
             0 | 1 => {
                 let swap_max = self.limit();
                 Op::Mkdir { new: GroupId(self.make(Kind::Group)), parent: group, max: limit, swap_max }
@@ -213,7 +233,11 @@ impl Generator<'_> {
                 ])));
             }
             _ => {
+                if let Some(cache) = self.find(Kind::Cache).filter(|_| self.dice.one_in(3)) {
+                    return Some(Made::Assertion(Assertion::CacheRefs(CacheId(cache), group, count)));
+                }
                 return Some(Made::Assertion(self.dice.pick(&[
+                    Assertion::Refs(group, count),
                     Assertion::Usage(group, count),
                     Assertion::Swap(group, count),
                     Assertion::Failcnt(group, count),

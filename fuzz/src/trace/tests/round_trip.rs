@@ -108,6 +108,7 @@ fn steps_mean_what_they_say() {
         charges: strings(&["big", "back"]),
         objects: Vec::new(),
         slots: strings(&["s"]),
+        ..Names::default()
     };
     assert_eq!(program, Program { header: Header::default(), steps, parallel: Some(5), names });
 }
