@@ -1,5 +1,5 @@
 use super::*;
-use crate::{CacheId, SlabCharge, SlabObjectId, SlabOp, SlabRule};
+use crate::{CacheId, Grade, Reason, SlabCharge, SlabObjectId, SlabOp, SlabRule};
 
 fn on(rule: SlabRule) -> Model {
     let mut model = model(Mode::V2);
