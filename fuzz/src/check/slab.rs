@@ -6,6 +6,7 @@
 use super::books::{Books, bit};
 use super::broken::{Broken, Law, Thing};
 use super::laws::{World, list};
+use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{CacheRef, Label, SlabDesign, Stage, What};
 use stocktake_model::{CacheId, GroupId, Model};
@@ -231,18 +232,24 @@ impl Books {
         }
     }
 
-    /// I5 for a group's cache whose references are counted. What a cache that has been shut down still counts has no
+    /// I12 and I5 for a group's cache whose references are counted. It has to know who pays as long as it has slabs. What a cache that has been shut down still counts has no
     /// meaning: the base reference may have been put before, or never.
     fn check_cache(&self, world: &World<'_>, index: usize) -> Law {
         let book = &self.slab.caches[index];
         let Some((_, view)) = world.machine.cache_at(index) else { return Ok(()) };
         let counted = world.machine.config().design.slab == SlabDesign::Caches53 && view.root.is_some();
+        let thing = Thing::Cache(book.name, book.birth);
+        if counted && view.memcg.is_none() && book.pages > 0 && world.checks.has(Invariant::I12) {
+            let (expected, found) = ("the group that pays for its slabs", "none");
+            let pages = book.pages;
+            let because = move |_: &Labels| format!("{pages} pages of slabs are still to be uncharged");
+            return Err(Broken::new(Invariant::I12, "cache-owner", thing, expected, found, because));
+        }
         if !counted || view.stage == Stage::ShutDown {
             return Ok(());
         }
         let holders = [("base", i64::from(view.stage <= Stage::Killed)), ("pages of slabs", book.pages)];
         let expected = holders.iter().map(|(_, n)| n).sum();
-        let thing = Thing::Cache(book.name, book.birth);
         world.law(Invariant::I5, "cache-refs", thing, (expected, view.refs), || list(&holders))
     }
 

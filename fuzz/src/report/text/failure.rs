@@ -66,7 +66,7 @@ fn quantity(aspect: &str) -> &str {
         "id-refs" | "ids" => "id references",
         "folios" => "folios",
         "stock" => "page stock",
-        "owner" | "objcg-owner" => "owner",
+        "owner" | "objcg-owner" | "cache-owner" => "owner",
         "life" | "state" => "stage of life",
         "slots" => "number in use",
         "record" | "lost-record" => "record",
