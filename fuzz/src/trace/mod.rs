@@ -25,7 +25,7 @@
 //! @1 obj.uncharge c1
 //! @0 k1 = cache.create 256 order=1    # objects of 256 bytes, slabs of 2 pages; `rcu`: freed after a grace period
 //! @0 x1 = slab.alloc k1 A/B -> A/B
-//! @1 slab.free x1
+//! @0 slab.free x1
 //! @0 cache.destroy k1
 //! @0 rmdir A/B
 //! @0 work -> offline A/B
