@@ -43,11 +43,13 @@ fn usage(m: &Machine, memcg: MemcgRef) -> i64 {
 fn pages_count_in_the_cache_and_the_cache_in_the_group() {
     let (m, mut cpu) = machine(SlabDesign::Caches53);
     let cpu = &mut cpu;
-    let (parent, root) = (group(&m, m.root()), m.kmem_cache_create(E, 4096, 2, false).expect("there is room"));
+    let (parent, root) =
+        (group(&m, m.root()), m.kmem_cache_create(E, 4096, 2, false).expect("there is room"));
     let child = group(&m, parent);
     let own = own_cache(&m, cpu, root, child);
     assert_eq!(m.memcg(child).expect("it lives").refs, 3, "base, id, cache");
-    let objects: Vec<_> = (0..5).map(|_| m.kmem_cache_alloc(E, cpu, root, child).expect("there is room").0).collect();
+    let objects: Vec<_> =
+        (0..5).map(|_| m.kmem_cache_alloc(E, cpu, root, child).expect("there is room").0).collect();
     m.drain_local(E, cpu);
     assert_eq!(m.cache_view(own).expect("it lives").refs, 1 + 2 * 4, "four objects to a slab of four pages");
     assert_eq!((usage(&m, child), usage(&m, parent), usage(&m, m.root())), (8, 8, 8));

@@ -129,7 +129,10 @@ impl World<'_> {
             ("pages bound by objcgs", book.bound),
             ("pages of slabs in use", self.model.slab_pages(group).0 as i64),
             ("pages of slabs without objects", book.slab.idle),
-            ("pages that root is not given back", if group == GroupId::ROOT { self.machine.unreturned_slab_pages() } else { 0 }),
+            (
+                "pages that root is not given back",
+                if group == GroupId::ROOT { self.machine.unreturned_slab_pages() } else { 0 },
+            ),
         ]
     }
 

@@ -14,6 +14,7 @@ mod slab;
 pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};
 pub(crate) use laws::World;
+pub(crate) use slab::CacheRow;
 
 use crate::violation::Invariant;
 

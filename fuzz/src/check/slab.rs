@@ -8,7 +8,7 @@ use super::broken::{Broken, Law, Thing};
 use super::laws::{World, list};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_impl::{CacheRef, Label, SlabDesign, Stage, What};
+use stocktake_impl::{CacheRef, Label, Machine, SlabDesign, Stage, What};
 use stocktake_model::{CacheId, GroupId, Model};
 
 /// Words of caches and slabs that a law is about.
@@ -52,6 +52,15 @@ struct CacheBook {
     /// Whether it keeps a slab without objects for the next allocation.
     keeps: bool,
     is_dirty: bool,
+}
+
+/// What a report shows of a cache.
+pub(crate) struct CacheRow {
+    pub(crate) name: CacheId,
+    pub(crate) birth: GroupId,
+    /// Expected, and found.
+    pub(crate) refs: Option<(i64, i64)>,
+    pub(crate) idle: i64,
 }
 
 /// What is known of a slab.
@@ -102,8 +111,12 @@ impl SlabBooks {
     pub(super) fn touch_label(&mut self, label: Label) {
         let index = label.index as usize;
         match label.what {
-            What::CacheGeneration | What::CacheMemcg | What::CacheRefs | What::CacheStage => self.touch_cache(index),
-            What::SlabGeneration | What::SlabCache | What::SlabMemcg | What::SlabObjects => self.touch_slab(index),
+            What::CacheGeneration | What::CacheMemcg | What::CacheRefs | What::CacheStage => {
+                self.touch_cache(index)
+            }
+            What::SlabGeneration | What::SlabCache | What::SlabMemcg | What::SlabObjects => {
+                self.touch_slab(index)
+            }
             _ => {}
         }
     }
@@ -117,6 +130,18 @@ impl SlabBooks {
     pub(crate) fn find(&self, name: CacheId, birth: GroupId) -> Option<CacheRef> {
         let is_it = |book: &&CacheBook| book.name == name && book.birth == birth;
         self.caches.iter().filter(is_it).find_map(|book| book.cache)
+    }
+
+    /// The references of each cache that counts them, expected and found, and the pages of slabs that it keeps without
+    /// objects.
+    pub(crate) fn rows<'a>(&'a self, machine: &'a Machine) -> impl Iterator<Item = CacheRow> + 'a {
+        machine.live_caches().filter_map(|(cache, view)| {
+            let book = self.caches.get(cache.index())?;
+            let counted = machine.config().design.slab == SlabDesign::Caches53 && view.root.is_some();
+            let refs = (counted && view.stage != Stage::ShutDown)
+                .then_some((holders(book, view.stage).iter().map(|(_, n)| n).sum(), view.refs));
+            Some(CacheRow { name: book.name, birth: book.birth, refs, idle: book.idle })
+        })
     }
 
     /// Whether a cache kept a slab without objects when it was last looked at.
@@ -232,8 +257,9 @@ impl Books {
         }
     }
 
-    /// I12 and I5 for a group's cache whose references are counted. It has to know who pays as long as it has slabs. What a cache that has been shut down still counts has no
-    /// meaning: the base reference may have been put before, or never.
+    /// I12 and I5 for a group's cache whose references are counted. It has to know who pays as long as it has slabs.
+    /// What a cache that has been shut down still counts has no meaning: the base reference may have been put before,
+    /// or never.
     fn check_cache(&self, world: &World<'_>, index: usize) -> Law {
         let book = &self.slab.caches[index];
         let Some((_, view)) = world.machine.cache_at(index) else { return Ok(()) };
@@ -248,7 +274,7 @@ impl Books {
         if !counted || view.stage == Stage::ShutDown {
             return Ok(());
         }
-        let holders = [("base", i64::from(view.stage <= Stage::Killed)), ("pages of slabs", book.pages)];
+        let holders = holders(book, view.stage);
         let expected = holders.iter().map(|(_, n)| n).sum();
         world.law(Invariant::I5, "cache-refs", thing, (expected, view.refs), || list(&holders))
     }
@@ -295,4 +321,9 @@ impl Books {
             self.slab.touch_slab(slab.index());
         }
     }
+}
+
+/// Who holds a group's cache.
+fn holders(book: &CacheBook, stage: Stage) -> [(&'static str, i64); 2] {
+    [("base", i64::from(stage <= Stage::Killed)), ("pages of slabs", book.pages)]
 }

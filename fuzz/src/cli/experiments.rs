@@ -41,7 +41,8 @@ pub(super) fn experiments(args: &Args) -> Result<Exit, Problem> {
         let shown = match name {
             Name::DyingCgroups => dying_cgroups::run(),
         };
-        let shown = shown.map_err(|errno| Problem::new(format!("{}: the machine answered {errno:?}", name.stem())))?;
+        let shown = shown
+            .map_err(|errno| Problem::new(format!("{}: the machine answered {errno:?}", name.stem())))?;
         exit = exit.max(print(&shown.text));
         if let Some(dir) = &args.out {
             for (ending, content) in [("txt", &shown.text), ("svg", &shown.svg)] {
@@ -56,7 +57,8 @@ pub(super) fn experiments(args: &Args) -> Result<Exit, Problem> {
 fn write(dir: &Path, name: &str, content: &str) -> Result<(), Problem> {
     let path = dir.join(name);
     std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, content)).map_err(|error| {
-        Problem::new(format!("cannot write {}: {error}", path.display())).help("choose another folder with --out")
+        Problem::new(format!("cannot write {}: {error}", path.display()))
+            .help("choose another folder with --out")
     })?;
     complain(&format!("written: {}\n", from_here(&path).display()));
     Ok(())

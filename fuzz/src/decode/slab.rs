@@ -25,12 +25,7 @@ pub(super) struct Caches {
 
 impl Caches {
     pub(super) fn new() -> Caches {
-        Caches {
-            caches: Names::from(0),
-            objects: Names::from(0),
-            of: [0; CAPACITY],
-            live: [0; CAPACITY],
-        }
+        Caches { caches: Names::from(0), objects: Names::from(0), of: [0; CAPACITY], live: [0; CAPACITY] }
     }
 
     fn has_objects(&self, cache: u8) -> bool {
@@ -166,7 +161,12 @@ impl Script<'_, '_> {
 
 impl Reader {
     /// The operation of one of the kinds of this room.
-    pub(super) fn slab_op(&mut self, kind: Kind, name: Option<(u8, u16)>, input: &mut Input<'_>) -> Option<Op> {
+    pub(super) fn slab_op(
+        &mut self,
+        kind: Kind,
+        name: Option<(u8, u16)>,
+        input: &mut Input<'_>,
+    ) -> Option<Op> {
         let walk = &mut self.walk;
         Some(Op::Slab(match kind {
             Kind::CacheCreate => {

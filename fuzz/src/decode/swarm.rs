@@ -138,7 +138,9 @@ impl Script<'_, '_> {
                 let slot = self.some_slot();
                 self.swap_free(at, slot);
             }
-            Kind::CacheCreate | Kind::CacheDestroy | Kind::SlabAlloc | Kind::SlabFree => self.random_slab(kind, at),
+            Kind::CacheCreate | Kind::CacheDestroy | Kind::SlabAlloc | Kind::SlabFree => {
+                self.random_slab(kind, at)
+            }
             Kind::CpuDown => {
                 let choice = self.byte();
                 match self.picture.other_cpu(at, choice) {

@@ -6,7 +6,9 @@ use super::hunting::Hunting;
 use crate::check::Books;
 use crate::program::Population;
 use stocktake_impl as machine;
-use stocktake_impl::{CacheRef, Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SlabObject, SwapEntry, Work};
+use stocktake_impl::{
+    CacheRef, Cpu, FolioRef, Machine, MemcgRef, NO_LIMIT, ObjcgRef, SlabObject, SwapEntry, Work,
+};
 use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU

@@ -61,7 +61,8 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),
         Assertion::Refs(group, n) => number("refs", group, n, |view| view.refs),
         Assertion::CacheRefs(cache, group, n) => {
-            let found = engine.books.slab.find(cache, group).and_then(|cache| engine.machine.cache_view(cache));
+            let found =
+                engine.books.slab.find(cache, group).and_then(|cache| engine.machine.cache_view(cache));
             let found = found.map_or(Value::Absent, |view| Value::Number(view.refs));
             ("cache.refs", Thing::Cache(cache, group), count(n), found)
         }

@@ -245,9 +245,10 @@ impl Lockstep {
                 SlabCharge::Object(birth, _) => (None, Some(birth)),
                 SlabCharge::Slab(..) | SlabCharge::Nothing => (Some(group), None),
             },
-            Op::Slab(SlabOp::Free { object }) => {
-                (self.model.slab_object(object).map(|(_, owner)| owner), self.model.slab_object_bucket(object))
-            }
+            Op::Slab(SlabOp::Free { object }) => (
+                self.model.slab_object(object).map(|(_, owner)| owner),
+                self.model.slab_object_bucket(object),
+            ),
             _ => (None, None),
         };
         let mut level = group.or(birth.map(|birth| self.model.bucket_owner(birth)));

@@ -174,8 +174,7 @@ impl Lockstep {
             Thing::Group(group) => names.group(group).into_owned(),
             Thing::ObjcgOf(group) => format!("objcg of {}", names.group(group)),
             Thing::Cpu(cpu) => format!("cpu {cpu}"),
-            Thing::Cache(cache, GroupId::ROOT) => names.cache(cache).into_owned(),
-            Thing::Cache(cache, group) => format!("{} of {}", names.cache(cache), names.group(group)),
+            Thing::Cache(cache, group) => names.cache_of(cache, group),
             Thing::SwapSlots => String::from("swap slots"),
             Thing::Step => String::from("the step"),
         };

@@ -4,7 +4,7 @@ use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_model::{CpuId, GroupId, GroupLife, Mode, Op, Outcome, SlabOp, Ran, Step};
+use stocktake_model::{CpuId, GroupId, GroupLife, Mode, Op, Outcome, Ran, SlabOp, Step};
 
 type Law = Result<(), Box<Broken>>;
 

@@ -67,7 +67,8 @@ fn every_design_but_the_known_one_is_clean() {
             program.header.design = design;
             engine.run(&program, &mut Tally::default()).is_err()
         });
-        let known = matches!((variant.room, variant.name), ("offline", "reparent-first") | ("slab", "page-pins"));
+        let known =
+            matches!((variant.room, variant.name), ("offline", "reparent-first") | ("slab", "page-pins"));
         assert_eq!(broken, known, "{}={}", variant.room, variant.name);
     }
 }

@@ -88,8 +88,10 @@ pub fn simulate(slab: SlabDesign) -> Result<Vec<Point>, stocktake_impl::Errno> {
     let cpu = &mut cpus[0];
     let mut numbers = Sequence(7);
     let no_limit = stocktake_impl::NO_LIMIT;
-    let caches =
-        SIZES.iter().map(|size| m.kmem_cache_create(&Plain, *size, 0, false)).collect::<Result<Vec<_>, _>>()?;
+    let caches = SIZES
+        .iter()
+        .map(|size| m.kmem_cache_create(&Plain, *size, 0, false))
+        .collect::<Result<Vec<_>, _>>()?;
     // The slice of a service manager, in which every generation gets a group of its own.
     let slice = m.mkdir(&Plain, m.root(), no_limit, no_limit)?;
     let mut left: Vec<SlabObject> = Vec::new();
@@ -209,7 +211,18 @@ fn day(points: &[Point], day: usize) -> Point {
 }
 
 fn table(old: &[Point], new: &[Point]) -> String {
-    let headings = ["day", "live", "dying, old", "dying, new", "mail, old", "mail, new", "MB, old", "MB, new", "MB more", "mail, MB"];
+    let headings = [
+        "day",
+        "live",
+        "dying, old",
+        "dying, new",
+        "mail, old",
+        "mail, new",
+        "MB, old",
+        "MB, new",
+        "MB more",
+        "mail, MB",
+    ];
     let mut table = Table::new(&headings.map(|heading| (heading, Side::Right)));
     for (number, (mail_old, mail_new, mail_mb)) in MAIL.iter().enumerate() {
         let (before, after) = (day(old, number), day(new, number));
@@ -234,7 +247,13 @@ fn charts(old: &[Point], new: &[Point]) -> (Chart, Chart) {
         let every = GENERATIONS_A_DAY / 22;
         let at = |generation: usize| (generation + 1) as f64 / GENERATIONS_A_DAY as f64;
         let last = (DAYS - 1) * GENERATIONS_A_DAY;
-        points[..last].iter().enumerate().skip(every - 1).step_by(every).map(|(i, point)| (at(i), value(point))).collect()
+        points[..last]
+            .iter()
+            .enumerate()
+            .skip(every - 1)
+            .step_by(every)
+            .map(|(i, point)| (at(i), value(point)))
+            .collect()
     };
     let mail = |value: fn(&(u64, u64, u64)) -> u64| -> Vec<(f64, f64)> {
         MAIL.iter().enumerate().map(|(day, row)| (day as f64, value(row) as f64)).collect()

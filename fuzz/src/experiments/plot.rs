@@ -107,8 +107,12 @@ impl Chart {
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let dash = if line.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
-            let points: Vec<String> =
-                line.points.iter().map(|point| place(*point)).map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+            let points: Vec<String> = line
+                .points
+                .iter()
+                .map(|point| place(*point))
+                .map(|(x, y)| format!("{x:.1},{y:.1}"))
+                .collect();
             let _ = writeln!(
                 to,
                 "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"{dash} points=\"{}\"/>",

@@ -115,6 +115,14 @@ impl Labels {
         self.label(Kind::Cache, cache.0)
     }
 
+    /// The name of the cache that a kmem_cache has for a group; for root it is the kmem_cache itself.
+    pub fn cache_of(&self, cache: CacheId, group: GroupId) -> String {
+        match group {
+            GroupId::ROOT => self.cache(cache).into_owned(),
+            _ => format!("{} of {}", self.cache(cache), self.group(group)),
+        }
+    }
+
     /// The name of an object of a kmem_cache.
     pub fn slab_object(&self, object: SlabObjectId) -> Cow<'_, str> {
         self.label(Kind::SlabObject, object.0)

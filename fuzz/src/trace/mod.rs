@@ -78,7 +78,9 @@ mod write;
 pub use error::{Excerpt, TraceError, TraceErrors};
 pub use file::{MOST_BYTES, ReadError, read_file};
 pub use fixup::fix_up;
-pub use labels::{Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text};
+pub use labels::{
+    Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
+};
 pub(crate) use slab::slab_word;
 pub use write::{canonical, write};
 

@@ -16,15 +16,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 7] = [
-        Kind::Group,
-        Kind::Objcg,
-        Kind::Charge,
-        Kind::Object,
-        Kind::Slot,
-        Kind::Cache,
-        Kind::SlabObject,
-    ];
+    pub(super) const ALL: [Kind; 7] =
+        [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot, Kind::Cache, Kind::SlabObject];
 
     /// The word used in messages.
     pub(super) fn name(self) -> &'static str {
@@ -151,7 +144,9 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
 /// The group that an outcome names.
 pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
     match outcome {
-        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => Some(group),
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => {
+            Some(group)
+        }
         Outcome::Done | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain | Ran::Cache) => None,
     }
 }

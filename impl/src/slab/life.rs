@@ -30,7 +30,13 @@ impl Machine {
     ///
     /// # Errors
     /// [`Errno::NoMem`] if an allocation fails.
-    pub fn kmem_cache_create<E: Env>(&self, e: &E, size: u64, order: u8, rcu: bool) -> Result<CacheRef, Errno> {
+    pub fn kmem_cache_create<E: Env>(
+        &self,
+        e: &E,
+        size: u64,
+        order: u8,
+        rcu: bool,
+    ) -> Result<CacheRef, Errno> {
         if e.failing(Failing::Alloc) {
             return Err(Errno::NoMem);
         }
@@ -107,9 +113,8 @@ impl Machine {
             self.slab_work(e, cpu, work);
         }
         let children: Vec<CacheRef> = self.slab.lists.lock(e).of_root[self.row_of(e, root)].clone();
-        let killed = |cache: &CacheRef| {
-            Stage::from_word(self.cache(e, *cache).stage.load(e)) == Stage::Killed
-        };
+        let killed =
+            |cache: &CacheRef| Stage::from_word(self.cache(e, *cache).stage.load(e)) == Stage::Killed;
         if children.iter().any(killed) && self.config.design.slab == SlabDesign::Caches53 {
             e.mark(Mark::DestroyMetKill);
             if !e.fault(Fault::B35) {

@@ -232,7 +232,8 @@ impl SlabRoom {
             let rows = config.caches.next_power_of_two().max(lists.of_root.len());
             self.width = config.memcgs.next_power_of_two().max(self.width);
             self.caches = Arena::new(rows * (self.width + 1));
-            self.slots = (0..rows * self.width).map(|slot| Word::new(Label::new(What::CacheSlot, slot))).collect();
+            self.slots =
+                (0..rows * self.width).map(|slot| Word::new(Label::new(What::CacheSlot, slot))).collect();
             lists.of_memcg.resize(self.width, Vec::new());
             lists.of_root.resize(rows, Vec::new());
             lists.free_rows.clear();

@@ -7,7 +7,8 @@
 use super::pages::Folio;
 use super::{GroupLife, Model};
 use crate::{
-    Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, SlabOp, Step, Witness,
+    Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, SlabOp,
+    Step, Witness,
 };
 
 impl Model {
@@ -113,7 +114,9 @@ impl Model {
             answers.push(Outcome::Ran(Ran::Cache));
             let scheduled = self.groups.iter().filter(|(_, group)| group.has_scheduled_caches());
             answers.extend(
-                scheduled.filter_map(|(index, _)| Some(Outcome::Ran(Ran::Create(GroupId(index.try_into().ok()?))))),
+                scheduled.filter_map(|(index, _)| {
+                    Some(Outcome::Ran(Ran::Create(GroupId(index.try_into().ok()?))))
+                }),
             );
         }
         answers

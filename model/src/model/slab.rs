@@ -8,8 +8,8 @@
 use super::tree::Group;
 use super::{Model, Skip};
 use crate::{
-    Allowed, Bytes, CacheId, Errno, Failure, GroupId, Outcome, PAGE_SIZE, Pages, Reason, SlabObjectId, SlabOp, Step,
-    Witness,
+    Allowed, Bytes, CacheId, Errno, Failure, GroupId, Outcome, PAGE_SIZE, Pages, Reason, SlabObjectId,
+    SlabOp, Step, Witness,
 };
 use std::collections::BTreeMap;
 
@@ -167,7 +167,9 @@ impl Model {
 
     /// Whether this allocation asks for the creation of the group's cache.
     fn schedules(&self, cache: CacheId, group: GroupId) -> bool {
-        self.slabs.rule != SlabRule::Objects && group != GroupId::ROOT && self.pool_used(cache, group) != group
+        self.slabs.rule != SlabRule::Objects
+            && group != GroupId::ROOT
+            && self.pool_used(cache, group) != group
     }
 
     /// Whether the injected failure hits the pages of the slab. The creation of a cache, if it has to be scheduled,
@@ -219,7 +221,9 @@ impl Model {
         match self.slab_charge(cache, group) {
             SlabCharge::Nothing => {}
             SlabCharge::Slab(..) if kept => super::allowed::allow(allowed, success, Reason::StockHitOverMax),
-            SlabCharge::Slab(group, pages) => self.allow_charge(allowed, success, step, (group, pages, None), witness),
+            SlabCharge::Slab(group, pages) => {
+                self.allow_charge(allowed, success, step, (group, pages, None), witness)
+            }
             SlabCharge::Object(birth, bytes) => {
                 let charge = (self.bucket_owner(birth), bytes.pages_up(), Some(bytes));
                 self.allow_charge(allowed, success, step, charge, witness);
@@ -293,7 +297,8 @@ impl Model {
     }
 
     fn free_slab_object(&mut self, object: SlabObjectId) {
-        let Some(SlabObject { cache, pool: birth, slab, charged }) = self.slab_objects.take(object.index()) else {
+        let Some(SlabObject { cache, pool: birth, slab, charged }) = self.slab_objects.take(object.index())
+        else {
             return;
         };
         if let Some((birth, bytes)) = charged {

@@ -12,8 +12,8 @@
 
 mod charges;
 mod groups;
-mod slab;
 mod objects;
+mod slab;
 mod stage;
 mod stocks;
 mod swap;

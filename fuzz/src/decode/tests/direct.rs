@@ -5,8 +5,8 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
-    SlabObjectId, SlabOp, SlotId,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome,
+    Pages, SlabObjectId, SlabOp, SlotId,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.

@@ -61,7 +61,10 @@ fn assert_well_formed(program: &Program, context: &str) {
             }
             Op::SwapOut { new: SlotId(n), .. } => made[4].push(n),
             Op::Slab(SlabOp::CreateCache { new: CacheId(n), size, order, .. }) => {
-                assert!((1..=SlabOp::MOST_SIZE).contains(&size.0) && order <= SlabOp::MOST_ORDER, "{context}: {step:?}");
+                assert!(
+                    (1..=SlabOp::MOST_SIZE).contains(&size.0) && order <= SlabOp::MOST_ORDER,
+                    "{context}: {step:?}"
+                );
                 made[5].push(n);
             }
             Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => made[6].push(n),

@@ -29,7 +29,11 @@ fn the_old_design_leaves_dying_groups_and_breaks_no_other_law() {
     let mut dying = 0;
     for index in 0..1200 {
         if let Err(violation) = engine.run(&on(SlabDesign::PagePins, index), &mut Tally::default()) {
-            assert_eq!((violation.invariant, violation.aspect), (Invariant::I6, "dying"), "{index}: {violation:?}");
+            assert_eq!(
+                (violation.invariant, violation.aspect),
+                (Invariant::I6, "dying"),
+                "{index}: {violation:?}"
+            );
             assert!(violation.because.contains("pages of slabs"), "{}", violation.because);
             dying += 1;
         }

@@ -4,8 +4,8 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome, Pages,
-    Ran, SlabObjectId, SlabOp, SlotId,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, ObjectId, Op, Outcome,
+    Pages, Ran, SlabObjectId, SlabOp, SlotId,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -172,7 +172,8 @@ impl Generator<'_> {
         let count = self.dice.pick(&[0, 1, 4095, 1 << 53]);
         Some(Made::Op(match self.dice.roll(28) {
             24 => {
-                let (size, order) = (Bytes(self.dice.pick(&[1, 256, SlabOp::MOST_SIZE])), self.dice.pick(&[0, 1, 3]));
+                let (size, order) =
+                    (Bytes(self.dice.pick(&[1, 256, SlabOp::MOST_SIZE])), self.dice.pick(&[0, 1, 3]));
                 let rcu = self.dice.one_in(2);
                 Op::Slab(SlabOp::CreateCache { new: CacheId(self.make(Kind::Cache)), size, order, rcu })
             }
