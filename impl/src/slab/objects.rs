@@ -51,11 +51,11 @@ impl Machine {
     ) -> Result<SlabObject, Errno> {
         let objcg = self.objcg_of_memcg(e, cpu, memcg);
         let size = self.charged_size(e, cache);
-        if let Some(objcg) = objcg {
-            if let Err(errno) = self.obj_cgroup_charge(e, cpu, objcg, size) {
-                self.objcg_put(e, cpu, objcg);
-                return Err(errno);
-            }
+        if let Some(objcg) = objcg
+            && let Err(errno) = self.obj_cgroup_charge(e, cpu, objcg, size)
+        {
+            self.objcg_put(e, cpu, objcg);
+            return Err(errno);
         }
         let slab = self.take_place(e, cpu, cache);
         if let (Err(_), Some(objcg)) = (slab, objcg) {
