@@ -12,21 +12,33 @@ pub struct Goal {
     pub name: &'static str,
     /// The situation in words.
     pub what: &'static str,
+    /// Whether only designs other than the default one can reach it.
+    pub elsewhere: bool,
+}
+
+/// The goals that count, with their hits: those of other designs only where they were reached.
+pub fn counted(hits: [u64; COUNT]) -> impl Iterator<Item = (&'static Goal, u64)> {
+    GOALS.iter().zip(hits).filter(|(goal, hits)| !goal.elsewhere || *hits > 0)
 }
 
 /// Number of goals.
 pub const COUNT: usize = GOALS.len();
 
 macro_rules! goals {
-    (marks { $($mark:ident, $name:literal, $what:literal;)* } seen { $($seen:ident, $sname:literal, $swhat:literal;)* }) => {
+    (
+        marks { $($mark:ident, $name:literal, $what:literal;)* }
+        elsewhere { $($emark:ident, $ename:literal, $ewhat:literal;)* }
+        seen { $($seen:ident, $sname:literal, $swhat:literal;)* }
+    ) => {
         /// All goals, in the order in which reports list them.
         pub const GOALS: &[Goal] = &[
-            $(Goal { name: $name, what: $what },)*
-            $(Goal { name: $sname, what: $swhat },)*
+            $(Goal { name: $name, what: $what, elsewhere: false },)*
+            $(Goal { name: $ename, what: $ewhat, elsewhere: true },)*
+            $(Goal { name: $sname, what: $swhat, elsewhere: false },)*
         ];
 
         /// The machine's marks in the order of [`GOALS`].
-        const MARKS: &[Mark] = &[$(Mark::$mark,)*];
+        const MARKS: &[Mark] = &[$(Mark::$mark,)* $(Mark::$emark,)*];
 
         /// Goals that are seen from outside the machine.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +135,21 @@ goals! {
         MoveRefused, "move-refused", "a page does not fit into the group that it is moved to";
         Emptied, "emptied", "every page of a group is moved to its parent";
         EmptyRefused, "empty-refused", "a group is not emptied, as its parent has no room";
+        SlabKeptIdle, "slab-kept-idle", "a cache keeps a slab whose last object was freed";
+        SlabTakenFromIdle, "slab-taken-from-idle", "an object is served from a slab that was kept without objects";
+        SlabFreedAfterGrace, "slab-freed-after-grace", "a slab without objects is freed only after a grace period";
+        SlabChargeRefunded, "slab-charge-refunded", "an object is charged, then no slab can be had, and the charge goes back";
+        CacheReleased, "cache-released", "a kmem_cache is freed";
+    }
+    elsewhere {
+        CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
+        CacheNotScheduled, "cache-not-scheduled", "slab=page-pins, 5.3: the creation of a group's cache cannot be scheduled";
+        CacheReparented, "cache-reparented", "slab=5.3: a cache goes to the parent of a removed group";
+        CacheReparentedAgain, "cache-reparented-again", "slab=5.3: a cache is reparented for the second time";
+        CacheDestroyedWithRoot, "cache-destroyed-with-root", "slab=page-pins, 5.3: a root cache is destroyed while a group has a cache of it";
+        DestroyMetKill, "destroy-met-kill", "slab=5.3: a root cache is destroyed while a group's cache is being killed";
+        SlabFreedAtRoot, "slab-freed-at-root", "slab=5.3: a slab that was reparented to root is freed, and root's counter keeps it";
+        SlabFreedByRemovedGroup, "slab-freed-by-removed-group", "slab=page-pins: the slab of a removed group is freed";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -4,6 +4,7 @@
 pub mod artifact;
 pub mod check;
 pub mod engine;
+pub mod experiments;
 pub mod goals;
 pub mod hunt;
 pub mod minimize;

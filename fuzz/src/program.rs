@@ -4,7 +4,8 @@
 
 use stocktake_impl::{Design, Fault};
 use stocktake_model::{
-    ChargeId, CpuId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, SlotId, TaskId,
+    CacheId, ChargeId, CpuId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, SlabObjectId,
+    SlabOp, SlotId, TaskId,
 };
 
 /// One program.
@@ -46,6 +47,13 @@ impl Header {
     pub const MAX_CPUS: u8 = 8;
     /// The most memcg ids, and the most swap slots.
     pub const MAX_IDS: u16 = 4096;
+}
+
+impl Header {
+    /// The design that is run: a fault brings along the variant of the room that it is planted into.
+    pub fn design_with_faults(&self) -> Design {
+        self.faults.iter().fold(self.design, |design, fault| fault.design(design))
+    }
 }
 
 impl Default for Header {
@@ -119,6 +127,10 @@ pub enum Assertion {
     Bytes(ObjcgId, u64),
     /// `leftover o1 92`: `nr_charged_bytes` of the objcg.
     Leftover(ObjcgId, u64),
+    /// `refs A 3`: css references of A.
+    Refs(GroupId, u64),
+    /// `cache.refs k1 A 2`: references of the cache that k1 has for A.
+    CacheRefs(CacheId, GroupId, u64),
     /// `owner o1 A`: the group that the objcg is attached to now.
     Owner(ObjcgId, GroupId),
     /// `visited 3`: tasks that all searches for another user of an mm have looked at so far.
@@ -146,7 +158,7 @@ pub enum State {
 
 /// Names of what a program creates, in the order of the numbers in [`stocktake_model::GroupId`] and its like.
 ///
-/// A missing name is generated: `g1`, `o0`, `p0`, `c0`, `s0`. A group's name is the last part of its path.
+/// A missing name is generated: `g1`, `o0`, `p0`, `c0`, `s0`, `k0`, `x0`. A group's name is the last part of its path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Names of groups; index 0 is root and is not used.
@@ -163,6 +175,10 @@ pub struct Names {
     pub tasks: Vec<String>,
     /// Names of users of mms.
     pub users: Vec<String>,
+    /// Names of kmem_caches.
+    pub caches: Vec<String>,
+    /// Names of objects of kmem_caches.
+    pub slab_objects: Vec<String>,
 }
 
 /// How many of each kind a program creates: one more than the highest number in use.
@@ -182,6 +198,10 @@ pub struct Population {
     pub tasks: usize,
     /// Users of mms that are no tasks.
     pub users: usize,
+    /// kmem_caches.
+    pub caches: usize,
+    /// Objects of kmem_caches.
+    pub slab_objects: usize,
 }
 
 impl Program {
@@ -211,6 +231,12 @@ impl Program {
             },
             Op::ObjCharge { new: ObjectId(n), .. } => most.objects = most.objects.max(usize::from(n) + 1),
             Op::SwapOut { new: SlotId(n), .. } => most.slots = most.slots.max(usize::from(n) + 1),
+            Op::Slab(SlabOp::CreateCache { new: CacheId(n), .. }) => {
+                most.caches = most.caches.max(usize::from(n) + 1);
+            }
+            Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => {
+                most.slab_objects = most.slab_objects.max(usize::from(n) + 1);
+            }
             _ => {}
         };
         for step in &self.steps {

@@ -14,6 +14,8 @@ pub struct Design {
     pub offline: OfflineDesign,
     /// Which memcg an mm charges.
     pub mm: MmDesign,
+    /// Who pays for kmem_caches.
+    pub slab: SlabDesign,
     /// How mapped pages are counted while charges move.
     pub mapped: MappedDesign,
 }
@@ -113,9 +115,18 @@ rooms! {
         OwnerRepaired = "owner-repaired", Corrected, "Linux 5.2 (c3f3ce049f7d), 5.4 (00d484f354d8) and later",
             "as owner; failed forks and execs clear the owner, and lookups accept a group that is offline";
     }
+    /// Who pays for kmem_caches.
+    slab: SlabDesign = "slab" {
+        (default) Objcg = "objcg", Corrected, "Linux 5.9 to 7.1, KERNEL-FACTS 1.2 and 1.4",
+            "no caches of groups: each object is charged through an objcg, slabs are shared";
+        PagePins = "page-pins", Old, "seed 003, what it replaces: Linux to 5.2",
+            "each page of a group's slabs is charged to the group and holds it";
+        Caches53 = "5.3", New, "seed 003, merged in Linux 5.3, with the fixes to 5.8",
+            "a group's cache holds the group, its pages hold the cache, and removal reparents caches";
+    }
     /// How mapped pages are counted while charges move.
     mapped: MappedDesign = "mapped" {
-        PageLock = "page-lock", Old, "Linux 2.6.36, kernel-facts 1.3",
+        PageLock = "page-lock", Old, "Linux 2.6.36, KERNEL-FACTS 1.3",
             "the page lock is taken for every update; a flag on the page tells the mover what was counted";
         Marked = "marked", AsMailed, "seed 002, mail of 13 September 2010",
             "the page lock is taken only under a per-CPU mark of the mover; the flag as before";

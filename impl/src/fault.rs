@@ -3,6 +3,8 @@
 //! A fault is present only where the environment allows faults ([`crate::Env::FAULTS`]); the plain machine
 //! contains none of these branches.
 
+use crate::{Design, SlabDesign};
+
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident, $id:literal, $source:literal, $title:literal;)*) => {
         /// One defect that can be planted.
@@ -95,6 +97,32 @@ faults! {
         "the mark of a group on the move is a flag, not a count: the end of one mover hides another";
     F2, "F2", "this project, after seed 002",
         "a page that is moved keeps its css reference to the group that it came from";
+    S18, "S18", "seed 003, reparenting of kmem_caches",
+        "reparenting hands caches to the parent without a reference to it";
+    S19, "S19", "seed 003, references of a kmem_cache",
+        "a slab holds its cache with one reference, whatever its order, and gives back one per page";
+    B34, "B34", "fix of fb2f2b0adb98, Linux 5.4",
+        "a cache forgets its group when it is unlinked, although slabs wait for a grace period to be uncharged";
+    B35, "B35", "a264df74df38, Linux 5.5",
+        "destroying a root cache does not wait for the grace period of a cache that is being killed";
+    B36, "B36", "fix of f0a3a24b532d, 2020",
+        "when the creation of a group's cache cannot be scheduled, the reference to the group is kept";
+    K1, "K1", "this project, after the slab hooks of Linux 5.9",
+        "an object whose slab cannot be allocated stays charged";
+}
+
+impl Fault {
+    /// The design that the fault is planted into, if `chosen` is: a fault of code that only another variant of a room
+    /// has brings that variant along.
+    pub fn design(self, chosen: Design) -> Design {
+        match self {
+            Fault::S18 | Fault::S19 | Fault::B34 | Fault::B35 | Fault::B36 => {
+                Design { slab: SlabDesign::Caches53, ..chosen }
+            }
+            Fault::K1 => Design { slab: SlabDesign::Objcg, ..chosen },
+            _ => chosen,
+        }
+    }
 }
 
 /// A set of faults.

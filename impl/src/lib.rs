@@ -18,11 +18,13 @@ mod machine;
 mod memcg;
 mod mm;
 mod obj_cgroup;
+mod slab;
 pub mod substrate;
 mod swap;
 
 pub use design::{
-    Design, Kind, MappedDesign, MmDesign, OfflineDesign, StockDesign, UnknownVariant, VARIANTS, Variant,
+    Design, Kind, MappedDesign, MmDesign, OfflineDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS,
+    Variant,
 };
 pub use fault::{Fault, Faults};
 pub use file_mapped::{MappedHalf, STAT_CPUS, Stat};
@@ -31,6 +33,7 @@ pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};
 pub use mm::{Mm, MmRef, MmView, Task, TaskRef, TaskView};
 pub use obj_cgroup::{Objcg, ObjcgRef};
+pub use slab::{CacheRef, CacheView, KmemCache, Slab, SlabObject, SlabRef, SlabView, SlabWork, Stage};
 pub use substrate::arena::Handle;
 pub use substrate::cpu::{Cpu, STOCK_SLOTS};
 pub use substrate::css::State;

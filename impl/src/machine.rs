@@ -5,6 +5,7 @@ use crate::file_mapped::Stats;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::mm;
 use crate::obj_cgroup::{Objcg, ObjcgLists};
+use crate::slab::SlabRoom;
 use crate::substrate::arena::Arena;
 use crate::substrate::cpu::{Cpu, CpuShared};
 use crate::substrate::css::State;
@@ -45,6 +46,10 @@ pub struct Config {
     pub tasks: usize,
     /// Address spaces that can exist at once.
     pub mms: usize,
+    /// Root kmem_caches that can exist at once.
+    pub caches: usize,
+    /// Objects of kmem_caches that can exist at once.
+    pub slab_objects: usize,
     /// How the counters are wired.
     pub wiring: Wiring,
     /// Which variant each room uses.
@@ -61,6 +66,8 @@ impl Default for Config {
             ids: 64,
             tasks: 16,
             mms: 16,
+            caches: 0,
+            slab_objects: 0,
             wiring: Wiring::default(),
             design: Design::default(),
         }
@@ -78,6 +85,7 @@ pub struct Machine {
     pub(crate) slot_table: Lock<SlotTable>,
     pub(crate) ids: Lock<IdTable>,
     pub(crate) objcg_lists: Lock<ObjcgLists>,
+    pub(crate) slab: SlabRoom,
     pub(crate) cpus: Vec<CpuShared>,
     /// Work that any CPU may run.
     pub(crate) unbound: Lock<VecDeque<Work>>,
@@ -107,6 +115,7 @@ impl Machine {
             slot_table: Lock::new(Label::new(What::SlotTable, 0), SlotTable::default()),
             ids: Lock::new(Label::new(What::IdTable, 0), IdTable::default()),
             objcg_lists: Lock::new(Label::new(What::ObjcgLists, 0), vec![Vec::new(); config.memcgs].into()),
+            slab: SlabRoom::new(),
             cpus: (0..config.cpus).map(CpuShared::new).collect(),
             unbound: Lock::new(Label::new(What::UnboundQueue, 0), VecDeque::new()),
             rcu: Rcu::new(),
@@ -147,6 +156,7 @@ impl Machine {
         self.objcgs.reset();
         self.folios.reset();
         self.slot_table.get_mut().reset(config.slots);
+        self.slab.reset(&config);
         self.unbound.get_mut().clear();
         self.rcu.reset();
         self.mm.reset(&config);

@@ -147,6 +147,7 @@ impl Machine {
             self.drain_all_stock(e, cpu, memcg);
             self.reparent_objcgs(e, cpu, memcg);
         }
+        self.offline_caches(e, memcg);
         node.css.state.store(e, State::Dying as i64);
         if node.css.parent(e).is_some_and(|parent| !self.is_online(e, parent)) {
             e.mark(Mark::ParentRemovedFirst);

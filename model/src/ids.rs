@@ -52,6 +52,14 @@ id! {
     /// A user of an mm that is no task: `m1 = mm.get t1`, or an exec that is not finished, `m1 = exec.make t1`.
     MmUserId(u16)
 }
+id! {
+    /// A kmem_cache: `k1 = cache.create 256`.
+    CacheId(u16)
+}
+id! {
+    /// An object allocated from a kmem_cache: `x1 = slab.alloc k1 A`.
+    SlabObjectId(u16)
+}
 
 impl GroupId {
     /// The root cgroup.

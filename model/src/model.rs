@@ -7,9 +7,8 @@
 //!
 //! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
 //! [`obj_cgroup`] objects; [`swap`] slots; [`mm`] tasks and mms; [`mapped`] mapped pages and moving charges;
-//! [`cpus`] CPUs. In each of them stand the rules that an operation is
-//! admitted by, its answer and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and
-//! [`questions`] what an invariant checker may ask.
+//! [`slab`] kmem_caches; [`cpus`] CPUs. In each of them stand the rules that an operation is admitted by, its answer
+//! and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and [`questions`] what an invariant checker may ask.
 //!
 //! Totals are kept running, level by level, because a checker asks for them after every step; the tests recompute
 //! each of them from its definition.
@@ -23,6 +22,7 @@ mod names;
 mod obj_cgroup;
 mod pages;
 mod questions;
+mod slab;
 mod step;
 mod swap;
 #[cfg(test)]
@@ -39,6 +39,8 @@ use names::Names;
 use obj_cgroup::{Bucket, Object};
 use pages::Folio;
 pub use questions::Holders;
+use slab::{Cache, SlabObject, Slabs};
+pub use slab::{SlabCharge, SlabRule};
 use swap::Slot;
 use tree::Group;
 pub use tree::GroupLife;
@@ -94,6 +96,9 @@ pub struct Model {
     objects: Names<Object>,
     slots: Names<Slot>,
     slots_used: u64,
+    caches: Names<Cache>,
+    slab_objects: Names<SlabObject>,
+    slabs: Slabs,
     cpus: Vec<Cpu>,
     mms: Mms,
     mapped: Mapped,
@@ -113,6 +118,9 @@ impl Model {
             objects: Names::default(),
             slots: Names::default(),
             slots_used: 0,
+            caches: Names::default(),
+            slab_objects: Names::default(),
+            slabs: Slabs::default(),
             cpus: Vec::new(),
             mms: Mms::default(),
             mapped: Mapped::default(),
@@ -135,6 +143,9 @@ impl Model {
         self.slots.clear();
         self.slots_used = 0;
         self.mms.clear();
+        self.caches.clear();
+        self.slab_objects.clear();
+        self.slabs.clear();
         self.mapped.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);

@@ -1,11 +1,12 @@
 //! The vocabulary: every operation that a program may contain.
 
-mod mm;
-
-pub use mm::{MmOp, Via};
 mod mapped;
+mod mm;
+mod slab;
 
 pub use mapped::MappedOp;
+pub use mm::{MmOp, Via};
+pub use slab::SlabOp;
 
 use crate::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Pages, SlotId};
 
@@ -147,6 +148,8 @@ pub enum Op {
     },
     /// Tasks and their memory.
     Mm(MmOp),
+    /// An operation of the slab allocator.
+    Slab(SlabOp),
     /// Take another CPU down: its stocks are drained by the CPU that runs this.
     CpuDown {
         /// The CPU taken down.

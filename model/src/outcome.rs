@@ -27,6 +27,10 @@ pub enum Ran {
     Offline(GroupId),
     /// The first half of the end of a group whose last reference is gone.
     Release(GroupId),
+    /// The creation of a kmem_cache for a group, asked for by an allocation of one of its tasks.
+    Create(GroupId),
+    /// A part of the end of a group's kmem_cache.
+    Cache,
 }
 
 /// What an operation answered.
@@ -133,4 +137,8 @@ pub trait Witness {
     fn local_pages(&self) -> Pages;
     /// Bytes of the charged objcg that were in the byte stock of that CPU, *before* it.
     fn local_bytes(&self) -> Bytes;
+    /// Whether the kmem_cache that an object was allocated from kept a slab without objects, *before* it.
+    fn idle_slab(&self) -> bool {
+        false
+    }
 }

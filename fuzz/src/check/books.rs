@@ -4,6 +4,7 @@ use super::broken::{Broken, Law, Thing};
 use super::laws::World;
 use super::mapped::StatBook;
 use super::mm::MmBook;
+use super::slab::{GroupSlabs, OF_SLABS, SlabBooks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
@@ -28,6 +29,8 @@ pub(crate) struct GroupBook {
     pub(crate) children: i64,
     /// Whether the machine has freed it.
     pub(crate) freed: bool,
+    /// What kmem_caches have to do with it.
+    pub(crate) slab: GroupSlabs,
     /// Its own objcg.
     pub(crate) bucket: BucketBook,
     group_is_dirty: bool,
@@ -66,6 +69,7 @@ pub(crate) struct Books {
     /// The program's group by the number of the machine's arena slot.
     by_memcg: Vec<GroupId>,
     by_objcg: Vec<GroupId>,
+    pub(crate) slab: SlabBooks,
     cpus: Vec<CpuBook>,
     pub(super) mms: MmBook,
     dirty_groups: Vec<GroupId>,
@@ -82,6 +86,7 @@ impl Books {
         self.by_memcg.clear();
         self.by_objcg.clear();
         self.mms.clear();
+        self.slab.reset();
         self.cpus.clear();
         self.cpus.resize(cpus, CpuBook::default());
         self.dirty_groups.clear();
@@ -193,6 +198,11 @@ impl Books {
                 self.touch_bucket(birth);
             } else if OF_MMS & bit(label.what) != 0 {
                 self.mms.touch(index);
+            } else if OF_SLABS & bit(label.what) != 0 {
+                match label.what {
+                    What::SlabUnreturned => self.touch_group(GroupId::ROOT),
+                    _ => self.slab.touch_label(*label),
+                }
             } else if OF_STATISTICS & bit(label.what) != 0 {
                 self.touch_stat_at(index);
             }
@@ -303,6 +313,7 @@ impl Books {
             self.book_bucket(world, birth);
             world.check_bucket(birth, &self.groups[birth.index()].bucket)?;
         }
+        self.check_slabs(world)?;
         if std::mem::take(&mut self.ends) {
             self.book_ends(world)?;
         } else {
@@ -352,6 +363,7 @@ impl Books {
             }
         }
         self.recount_mms(world.machine);
+        self.recount_slabs(world);
         self.cpus.fill(CpuBook::default());
         for cpu in cpus {
             self.look_at_cpu(world.machine, world.model, cpu)?;
@@ -361,7 +373,7 @@ impl Books {
     }
 }
 
-const fn bit(what: What) -> u128 {
+pub(super) const fn bit(what: What) -> u128 {
     1 << what as u8
 }
 
@@ -388,7 +400,7 @@ const OF_MMS: u128 = bit(What::MmGeneration) | bit(What::MmMemcg);
 const OF_STATISTICS: u128 = bit(What::StatFileMapped) | bit(What::StatFilePmdMapped) | bit(What::StatOnMove);
 
 /// The kinds of words whose owner is looked at again when they are written, a bit each.
-pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS | OF_STATISTICS;
+pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS | OF_SLABS | OF_STATISTICS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

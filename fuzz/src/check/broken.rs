@@ -3,7 +3,7 @@
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::Label;
-use stocktake_model::GroupId;
+use stocktake_model::{CacheId, GroupId};
 
 /// What a law is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Thing {
     /// The objcg that was born in this group.
     ObjcgOf(GroupId),
     Cpu(usize),
+    /// The kmem_cache of this name that was created for this group; root's is the one that the program created.
+    Cache(CacheId, GroupId),
     SwapSlots,
     /// The step itself.
     Step,

@@ -90,7 +90,7 @@ impl World<'_> {
     }
 
     /// Who holds a group.
-    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 8] {
+    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 11] {
         let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
         [
             ("base", i64::from(online)),
@@ -101,6 +101,9 @@ impl World<'_> {
             ("reparented objcgs", book.objcgs),
             ("tasks", self.model.tasks_in(group) as i64),
             ("mms", book.mms),
+            ("kmem_caches", book.slab.caches),
+            ("pages of slabs", book.slab.pins),
+            ("creations of kmem_caches", self.model.scheduled_caches(group) as i64),
         ]
     }
 
@@ -121,11 +124,17 @@ impl World<'_> {
     }
 
     /// What a group's usage consists of.
-    pub(crate) fn usage_parts(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 3] {
+    pub(crate) fn usage_parts(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 6] {
         [
             ("pages of live folios", self.model.live_pages(group).0 as i64),
             ("pages in stocks", book.stocked),
             ("pages bound by objcgs", book.bound),
+            ("pages of slabs in use", self.model.slab_pages(group).0 as i64),
+            ("pages of slabs without objects", book.slab.idle),
+            (
+                "pages that root is not given back",
+                if group == GroupId::ROOT { self.machine.unreturned_slab_pages() } else { 0 },
+            ),
         ]
     }
 
@@ -146,7 +155,9 @@ impl World<'_> {
     pub(super) fn check_end_of_group(&mut self, group: GroupId, book: &GroupBook) -> Law {
         let known = self.model.ended(group).err();
         let stocks = book.stock_slots;
-        if (known.is_none() && stocks == 0 && book.mms == 0) || !self.checks.has(Invariant::I12) {
+        let slab = (book.slab.caches, book.slab.pins, self.model.scheduled_caches(group) as i64);
+        let unheld = known.is_none() && stocks == 0 && book.mms == 0 && slab == (0, 0, 0);
+        if unheld || !self.checks.has(Invariant::I12) {
             return Ok(());
         }
         let Holders { folios, slots, objcgs, children, tasks } = known.unwrap_or_default();
@@ -158,6 +169,9 @@ impl World<'_> {
             ("page stock slots", stocks),
             ("tasks", tasks as i64),
             ("mms", book.mms),
+            ("kmem_caches", slab.0),
+            ("pages of slabs", slab.1),
+            ("creations of kmem_caches", slab.2),
         ]);
         let expected = "not freed while somebody holds it";
         Err(Broken::new(Invariant::I12, "freed-early", Thing::Group(group), expected, "freed", because))

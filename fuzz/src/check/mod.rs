@@ -11,11 +11,13 @@ mod full;
 mod laws;
 mod mapped;
 mod mm;
+mod slab;
 
 pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};
 pub(crate) use laws::World;
 pub(crate) use mm::delegation;
+pub(crate) use slab::CacheRow;
 
 use crate::violation::Invariant;
 

@@ -9,6 +9,7 @@ mod console;
 mod corpus;
 mod designs;
 mod exit;
+mod experiments;
 mod explain;
 mod minimize;
 mod problem;
@@ -58,6 +59,8 @@ enum Command {
     Bugs(bugs::Args),
     /// List the designs, and what is known against them
     Designs(designs::Args),
+    /// Simulate something, and plot what comes out
+    Experiments(experiments::Args),
     /// Look after the corpus of traces
     Corpus(corpus::Args),
 }
@@ -90,6 +93,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Bugs(args)) => bugs::bugs(&args),
         Some(Command::Designs(args)) => designs::designs(&args),
+        Some(Command::Experiments(args)) => experiments::experiments(&args),
         Some(Command::Corpus(args)) => corpus::corpus(&args),
     };
     match result {

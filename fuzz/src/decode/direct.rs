@@ -59,6 +59,8 @@ pub(super) struct Walk {
     pub(super) slots: Given,
     pub(super) tasks: Given,
     pub(super) users: Given,
+    pub(super) caches: Given,
+    pub(super) slab_objects: Given,
 }
 
 impl Walk {
@@ -66,8 +68,8 @@ impl Walk {
     pub(super) fn new(cpus: u8) -> Walk {
         let mut groups = Given::NONE;
         groups.give(GroupId::ROOT.0);
-        let [objcgs, charges, objects, slots, tasks, users] = [Given::NONE; 6];
-        Walk { cpus, groups, objcgs, charges, objects, slots, tasks, users }
+        let [objcgs, charges, objects, slots, tasks, users, caches, slab_objects] = [Given::NONE; 8];
+        Walk { cpus, groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects }
     }
 }
 
@@ -107,8 +109,8 @@ fn read_escaped(byte: u8, input: &mut Input<'_>) -> u16 {
     if byte == ESCAPE { input.little_endian::<2>() as u16 % NAMES } else { u16::from(byte) }
 }
 
-struct Reader {
-    walk: Walk,
+pub(super) struct Reader {
+    pub(super) walk: Walk,
     /// The name prefix before the operation: its first byte, and that byte or the escaped number.
     name: Option<(u8, u16)>,
 }
@@ -165,6 +167,9 @@ impl Reader {
                 Op::SwapIn { new: ChargeId(create(&mut walk.charges, name)?), slot, faulter }
             }
             Kind::SwapFree => Op::SwapFree { slot: SlotId(operand(&walk.slots, input)) },
+            Kind::CacheCreate | Kind::CacheDestroy | Kind::SlabAlloc | Kind::SlabFree => {
+                return self.slab_op(kind, name, input);
+            }
             Kind::CpuDown => Op::CpuDown { target: self.cpu(input) },
             Kind::CpuUp => Op::CpuUp { target: self.cpu(input) },
             Kind::CpuIsolate => Op::CpuIsolate { target: self.cpu(input) },
@@ -206,14 +211,14 @@ impl Reader {
     }
 }
 
-fn operand(given: &Given, input: &mut Input<'_>) -> u16 {
+pub(super) fn operand(given: &Given, input: &mut Input<'_>) -> u16 {
     match input.byte() {
         ESCAPE => read_escaped(ESCAPE, input),
         byte => u16::from(byte) % given.next.max(1),
     }
 }
 
-fn create(given: &mut Given, name: Option<(u8, u16)>) -> Option<u16> {
+pub(super) fn create(given: &mut Given, name: Option<(u8, u16)>) -> Option<u16> {
     let wanted = match name {
         Some((ESCAPE, absolute)) => absolute,
         Some((gap, _)) => given.next.saturating_add(u16::from(gap % GAPS)),

@@ -7,7 +7,7 @@ use super::direct::{ESCAPE, GAPS, MAX_DIRECT_STEPS, NAMES, Walk};
 use super::number::{self, MOST_BYTES, MOST_LIMIT, MOST_PAGES};
 use super::tags::{self, Kind};
 use crate::program::{Action, Header, Program};
-use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, Pages};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, Pages, SlabOp};
 
 /// Why a program has no bytes in the direct profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,9 +113,9 @@ pub fn encode(program: &Program) -> Result<Vec<u8>, Unencodable> {
     Ok(writer.out)
 }
 
-struct Writer {
-    walk: Walk,
-    out: Vec<u8>,
+pub(super) struct Writer {
+    pub(super) walk: Walk,
+    pub(super) out: Vec<u8>,
     /// Index of the step being written, for errors.
     step: usize,
 }
@@ -136,6 +136,8 @@ impl Writer {
             Op::ObjCharge { new, .. } => Some((&mut self.walk.objects, new.0)),
             Op::SwapOut { new, .. } => Some((&mut self.walk.slots, new.0)),
             Op::Mm(ref op) => self.mm_name(op),
+            Op::Slab(SlabOp::CreateCache { new, .. }) => Some((&mut self.walk.caches, new.0)),
+            Op::Slab(SlabOp::Alloc { new, .. }) => Some((&mut self.walk.slab_objects, new.0)),
             _ => None,
         };
         if let Some((given, number)) = name {
@@ -191,6 +193,7 @@ impl Writer {
                 self.walk.charges.give(new.0);
             }
             Op::SwapFree { slot } => self.operand(slot.0, self.walk.slots.next)?,
+            Op::Slab(op) => self.slab_operands(&op)?,
             Op::Mapped(op) => match op {
                 MappedOp::Map { charge }
                 | MappedOp::MapBegin { charge }
@@ -226,11 +229,11 @@ impl Writer {
         Ok(())
     }
 
-    fn group(&mut self, group: GroupId) -> Result<(), Unencodable> {
+    pub(super) fn group(&mut self, group: GroupId) -> Result<(), Unencodable> {
         self.operand(group.0, self.walk.groups.next)
     }
 
-    fn operand(&mut self, number: u16, next: u16) -> Result<(), Unencodable> {
+    pub(super) fn operand(&mut self, number: u16, next: u16) -> Result<(), Unencodable> {
         if number >= NAMES {
             return Err(Unencodable::Name { step: self.step, number });
         }
@@ -244,7 +247,7 @@ impl Writer {
         Ok(())
     }
 
-    fn value(&mut self, value: u64, min: u64, max: u64) -> Result<(), Unencodable> {
+    pub(super) fn value(&mut self, value: u64, min: u64, max: u64) -> Result<(), Unencodable> {
         if !(min..=max).contains(&value) {
             return Err(Unencodable::Value { step: self.step, value, min, max });
         }

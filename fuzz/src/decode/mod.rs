@@ -26,6 +26,7 @@ mod number;
 mod picture;
 mod scenario;
 mod script;
+mod slab;
 mod swarm;
 mod tags;
 #[cfg(test)]
@@ -127,11 +128,17 @@ fn clear(program: &mut Program) {
     schedule.clear();
     steps.clear();
     *parallel = None;
-    for names in
-        [&mut names.groups, &mut names.objcgs, &mut names.charges, &mut names.objects, &mut names.slots]
-            .into_iter()
-            .chain([&mut names.tasks, &mut names.users])
-    {
+    for names in [
+        &mut names.groups,
+        &mut names.objcgs,
+        &mut names.charges,
+        &mut names.objects,
+        &mut names.slots,
+        &mut names.tasks,
+        &mut names.users,
+        &mut names.caches,
+        &mut names.slab_objects,
+    ] {
         names.clear();
     }
 }

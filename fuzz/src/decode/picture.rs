@@ -10,6 +10,7 @@ mod names;
 pub(super) use mapped::{Half, Mapped};
 pub(super) use names::{CAPACITY, Names};
 
+use super::slab::Caches;
 use stocktake_model::{CpuId, GroupId, Limit, Mode};
 
 /// The most groups of one generated program, root included.
@@ -98,6 +99,7 @@ pub(super) struct Picture {
     pub(super) slots: Names,
     slot: [Charged; CAPACITY],
     pub(super) mm: mm::Tasks,
+    pub(super) slab: Caches,
     pub(super) mapped: Mapped,
 }
 
@@ -125,6 +127,7 @@ impl Picture {
             slots: Names::from(0),
             slot: [Charged::default(); CAPACITY],
             mm: mm::Tasks::new(),
+            slab: Caches::new(),
             mapped: Mapped::new(mode != Mode::V2),
         };
         picture.group[0].max = NO_LIMIT;

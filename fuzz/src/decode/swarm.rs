@@ -2,7 +2,7 @@
 //! every operation byte then goes through these weights.
 //!
 //! ```text
-//! profile  machine  ids+slots  class weights (3 bytes)  rare things  step…
+//! profile  machine  ids+slots  class weights (3 bytes)  rare things  rooms  step…
 //! step:    operation  [CPU and failure]  operand…  value…
 //! ```
 //! The steps of the tiny and the scenario profile that are chosen one by one are chosen here too.
@@ -145,6 +145,9 @@ impl Script<'_, '_> {
             Kind::SwapFree => {
                 let slot = self.some_slot();
                 self.swap_free(at, slot);
+            }
+            Kind::CacheCreate | Kind::CacheDestroy | Kind::SlabAlloc | Kind::SlabFree => {
+                self.random_slab(kind, at)
             }
             Kind::CpuDown => {
                 let choice = self.byte();

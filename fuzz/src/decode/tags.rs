@@ -3,7 +3,7 @@
 //! These numbers are a file format: corpora are made of them. A number is never reused or changed; a new
 //! operation takes the next reserved one. They are not the order of any enum of the model.
 
-use stocktake_model::{MappedOp, MmOp, Op};
+use stocktake_model::{MappedOp, MmOp, Op, SlabOp};
 
 macro_rules! kinds {
     ($($number:literal $kind:ident)*) => {
@@ -78,6 +78,10 @@ kinds! {
     103 MovePage
     104 MoveEnd
     105 ForceEmpty
+    112 CacheCreate
+    113 CacheDestroy
+    114 SlabAlloc
+    115 SlabFree
 }
 
 /// The first page of numbers. Those above it stand for the same as the one with the same low bits, until they are
@@ -188,6 +192,10 @@ impl Kind {
                 MmOp::Charge { .. } => Kind::MmCharge,
                 MmOp::Match { .. } => Kind::MmMatch,
             },
+            Op::Slab(SlabOp::CreateCache { .. }) => Kind::CacheCreate,
+            Op::Slab(SlabOp::DestroyCache { .. }) => Kind::CacheDestroy,
+            Op::Slab(SlabOp::Alloc { .. }) => Kind::SlabAlloc,
+            Op::Slab(SlabOp::Free { .. }) => Kind::SlabFree,
             Op::CpuDown { .. } => Kind::CpuDown,
             Op::CpuUp { .. } => Kind::CpuUp,
             Op::CpuIsolate { .. } => Kind::CpuIsolate,

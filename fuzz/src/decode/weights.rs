@@ -28,16 +28,17 @@ enum Class {
     Tasks = 12,
     Mapping = 13,
     Moving = 14,
+    Slab = 15,
 }
 
 /// How much each class weighs, by its number.
 type ClassWeights = [u16; CLASSES];
-const CLASSES: usize = 15;
+const CLASSES: usize = 16;
 /// Classes with bits in the header.
 const COMMON: usize = 12;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 52] = [
+const BASE: [(Kind, Class, u16); 56] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -80,6 +81,10 @@ const BASE: [(Kind, Class, u16); 52] = [
     (Kind::MmPut, Class::Tasks, 3),
     (Kind::MmCharge, Class::Tasks, 9),
     (Kind::MmMatch, Class::Tasks, 3),
+    (Kind::CacheCreate, Class::Slab, 2),
+    (Kind::CacheDestroy, Class::Slab, 2),
+    (Kind::SlabAlloc, Class::Slab, 12),
+    (Kind::SlabFree, Class::Slab, 8),
     (Kind::Map, Class::Mapping, 5),
     (Kind::Unmap, Class::Mapping, 3),
     (Kind::MapBegin, Class::Mapping, 3),
@@ -95,6 +100,7 @@ const BASE: [(Kind, Class, u16); 52] = [
 /// What two bits of the header do to the weight of a class.
 const MAY_BE_OFF: [u16; 4] = [0, 1, 2, 4];
 const NEVER_OFF: [u16; 4] = [1, 2, 2, 4];
+const SELDOM_ON: [u16; 4] = [0, 0, 0, 3];
 
 /// With many groups hardly anything meets, but only with more groups than a stock has slots some are evicted.
 const FEW: Range<usize> = 0..10;
@@ -163,7 +169,9 @@ impl Weights {
         }
         // Rooms of their own are closed in most executions.
         let rooms = input.byte();
-        classes[Class::Tasks as usize] = if rooms & 3 == 0 { 3 } else { 0 };
+        for (class, shift) in [(Class::Tasks, 0), (Class::Slab, 2)] {
+            classes[class as usize] = SELDOM_ON[usize::from(rooms >> shift & 3)];
+        }
         let mapped = input.byte();
         let is_on = if mode == Mode::V2 { mapped & 7 == 0 } else { mapped & 3 != 0 };
         if is_on {
@@ -196,6 +204,7 @@ impl Weights {
             1 => OF_OBJECTS,
             2 if mode == Mode::V2 => OF_SWAP,
             2 => OF_MAPPED,
+            _ if subject & 0x60 == 0x60 => OF_SLABS,
             _ => OF_EVERYTHING,
         };
         Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
@@ -206,6 +215,7 @@ const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (C
 const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
 const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
 const OF_TASKS: Kinds = of_subject(&[(Class::Tasks, 3)]);
+const OF_SLABS: Kinds = of_subject(&[(Class::Slab, 3), (Class::Deferred, 3)]);
 const OF_MAPPED: Kinds = of_subject(&[(Class::Mapping, 3), (Class::Moving, 3), (Class::Folios, 1)]);
 const OF_EVERYTHING: Kinds = {
     let mut every = [1; CLASSES];
@@ -213,6 +223,7 @@ const OF_EVERYTHING: Kinds = {
     every[Class::Mapping as usize] = 0;
     every[Class::Moving as usize] = 0;
     every[Class::Groups as usize] = 0;
+    every[Class::Slab as usize] = 0;
     with_removal(kinds(&every))
 };
 

@@ -1,12 +1,15 @@
 //! Applying an operation to the machine: the program's names become handles, the machine's answers outcomes.
 
 mod mm;
+mod slab;
 
 use super::hunting::Hunting;
 use crate::check::Books;
 use crate::program::Population;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, SwapEntry, Work};
+use stocktake_impl::{
+    CacheRef, Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, SlabObject, SwapEntry, Work,
+};
 use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
@@ -28,6 +31,8 @@ pub(crate) struct Bindings {
     pub(crate) objects: Vec<Option<Object>>,
     pub(crate) slots: Vec<Option<SwapEntry>>,
     pub(crate) mm: mm::MmBindings,
+    pub(crate) caches: Vec<Option<CacheRef>>,
+    pub(crate) slab_objects: Vec<Option<SlabObject>>,
     /// Mappings that are half done, and the CPU of each.
     pub(crate) halves: Vec<(usize, MappedHalf)>,
 }
@@ -45,6 +50,8 @@ impl Bindings {
         empty(&mut self.slots, population.slots);
         empty(&mut self.mm.tasks, population.tasks);
         empty(&mut self.mm.users, population.users);
+        empty(&mut self.caches, population.caches);
+        empty(&mut self.slab_objects, population.slab_objects);
         self.halves.clear();
         self.groups[0] = Some(root);
     }
@@ -190,6 +197,7 @@ impl Applier<'_> {
                 m.swap_free(e, b.slots[slot.index()].take().expect(BOUND));
                 Outcome::Done
             }
+            Op::Slab(op) => self.apply_slab(&op, step.cpu),
             Op::CpuDown { target } => {
                 if let Ok([cpu, dead]) = self.cpus.get_disjoint_mut([at, target.index()]) {
                     m.cpu_down(e, cpu, dead);
@@ -225,6 +233,7 @@ impl Applier<'_> {
                 Some(Work::Drain) => Ran::Drain,
                 Some(Work::Offline(memcg)) => Ran::Offline(self.books.group_of(memcg)),
                 Some(Work::CssRelease(memcg)) => Ran::Release(self.books.group_of(memcg)),
+                Some(Work::Slab(work)) => self.ran_slab(work),
             }),
             Op::Grace => {
                 m.grace(e, cpu);

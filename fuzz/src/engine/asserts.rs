@@ -59,6 +59,13 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
         Assertion::Failcnt(group, n) => number("failcnt", group, n, |view| view.failcnt),
         Assertion::Watermark(group, n) => number("watermark", group, n, |view| view.watermark),
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),
+        Assertion::Refs(group, n) => number("refs", group, n, |view| view.refs),
+        Assertion::CacheRefs(cache, group, n) => {
+            let found =
+                engine.books.slab.find(cache, group).and_then(|cache| engine.machine.cache_view(cache));
+            let found = found.map_or(Value::Absent, |view| Value::Number(view.refs));
+            ("cache.refs", Thing::Cache(cache, group), count(n), found)
+        }
         Assertion::Mapped(group, n) | Assertion::Mark(group, n) => {
             let memcg = engine.bindings.groups.get(group.index()).copied().flatten();
             let live = memcg.filter(|&memcg| engine.machine.memcg(memcg).is_some());

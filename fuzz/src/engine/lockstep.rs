@@ -15,8 +15,10 @@ use crate::program::{Action, Program, Step};
 use crate::tally::Tally;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, Wiring};
-use stocktake_model::{Config, Failure, Grade, Mode, Model, Op, Outcome, Ran, Reason};
+use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, SlabDesign, Wiring};
+use stocktake_model::{
+    Config, Failure, Grade, Mode, Model, Op, Outcome, Ran, Reason, SlabCharge, SlabOp, SlabRule,
+};
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
 #[derive(Debug)]
@@ -118,12 +120,14 @@ impl Lockstep {
             ids: usize::from(header.ids),
             tasks: population.tasks,
             mms: population.tasks + population.users,
+            caches: population.caches,
+            slab_objects: population.slab_objects,
             wiring: match header.mode {
                 Mode::V2 => Wiring::V2,
                 Mode::V1 => Wiring::V1,
                 Mode::V1Flat => Wiring::V1Flat,
             },
-            design: header.design,
+            design: header.design_with_faults(),
         };
         self.machine.reset(config, &mut self.cpus);
         self.model.reset(Config {
@@ -131,6 +135,11 @@ impl Lockstep {
             cpus: header.cpus,
             ids: header.ids,
             slots: header.slots,
+        });
+        self.model.charge_slabs_by(match config.design.slab {
+            SlabDesign::Objcg => SlabRule::Objects,
+            SlabDesign::Caches53 => SlabRule::SlabsReparented,
+            SlabDesign::PagePins => SlabRule::SlabsStay,
         });
         self.bindings.reset(population, self.machine.root());
         self.books.reset(population.groups, self.cpus.len(), &self.machine);
@@ -247,6 +256,14 @@ impl Lockstep {
             }
             Op::ObjUncharge { object } => (None, self.model.bucket_of_object(object)),
             Op::Mm(op) => (self.group_of_mm_op(&op, observed), None),
+            Op::Slab(SlabOp::Alloc { cache, group, .. }) => match self.model.slab_charge(cache, group) {
+                SlabCharge::Object(birth, _) => (None, Some(birth)),
+                SlabCharge::Slab(..) | SlabCharge::Nothing => (Some(group), None),
+            },
+            Op::Slab(SlabOp::Free { object }) => (
+                self.model.slab_object(object).map(|(_, owner)| owner),
+                self.model.slab_object_bucket(object),
+            ),
             _ => (None, None),
         };
         let mut level = group.or(birth.map(|birth| self.model.bucket_owner(birth)));
@@ -267,12 +284,13 @@ impl Lockstep {
                 self.books.touch_bucket(group);
                 self.count_pins(group, tally);
             }
-            (Op::Quiesce, _) => self.offline_all(),
+            (Op::Quiesce, _) => self.offline_all(action.fail),
             _ => {}
         }
     }
 
-    fn offline_all(&mut self) {
+    fn offline_all(&mut self, fail: Option<Failure>) {
+        self.model.create_all_caches(fail);
         while let Some(&group) = self.model.offlining().first() {
             self.model.offline_finished(group);
             self.books.touch_group(group);
@@ -331,7 +349,7 @@ impl Lockstep {
         if !at_rest && self.checks.has(Invariant::I13) {
             return Err(oops::restless());
         }
-        self.offline_all();
+        self.offline_all(None);
         self.look(|_| true)?;
         let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
         self.books.check_touched(&mut world)?;

@@ -6,7 +6,7 @@ use crate::program::{Action, Program};
 use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl::{Label, Loop, Oops, STAT_CPUS, What};
-use stocktake_model::{Allowed, MappedOp, Op, Outcome};
+use stocktake_model::{Allowed, GroupId, MappedOp, Op, Outcome};
 
 /// The law that a defect breaks which the machine noticed itself.
 pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
@@ -44,6 +44,13 @@ pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
             label,
             "an end within 1000 tries",
             String::from("it tries for ever"),
+        ),
+        Oops::Null(label) => (
+            Invariant::I12,
+            "null",
+            label,
+            "a pointer",
+            String::from("one that had been cleared was followed"),
         ),
         Oops::LostRecord(label) => (
             Invariant::I7,
@@ -98,7 +105,26 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::MmUsers
         | What::MmMemcg
         | What::MmOwner
-        | What::MmMixed => Thing::Step,
+        | What::MmMixed
+        | What::SlabGeneration
+        | What::SlabCache
+        | What::SlabMemcg
+        | What::SlabObjects
+        | What::SlabNumber
+        | What::SlabMutex
+        | What::CacheSlot => Thing::Step,
+        What::CacheGeneration
+        | What::CacheRoot
+        | What::CacheMemcg
+        | What::CacheRefs
+        | What::CacheStage
+        | What::CacheDying
+        | What::CacheShape
+        | What::CacheSlabs => {
+            let (name, birth) = engine.books.slab.name_at(index);
+            Thing::Cache(name, birth)
+        }
+        What::SlabUnreturned => Thing::Group(GroupId::ROOT),
         What::FolioGeneration
         | What::FolioMemcg
         | What::FolioPages
@@ -174,6 +200,7 @@ impl Lockstep {
             Thing::Group(group) => names.group(group).into_owned(),
             Thing::ObjcgOf(group) => format!("objcg of {}", names.group(group)),
             Thing::Cpu(cpu) => format!("cpu {cpu}"),
+            Thing::Cache(cache, group) => names.cache_of(cache, group),
             Thing::SwapSlots => String::from("swap slots"),
             Thing::Step => String::from("the step"),
         };
@@ -215,6 +242,9 @@ impl Lockstep {
                 Some(Label::new(what, self.books.group(birth).bucket.objcg?.index()))
             }
             Thing::Cpu(cpu) => Some(Label::new(What::CpuCachedObjcg, cpu)),
+            Thing::Cache(cache, birth) => {
+                Some(Label::new(What::CacheRefs, self.books.slab.find(cache, birth)?.index()))
+            }
             Thing::SwapSlots | Thing::Step => None,
         }
     }
@@ -250,6 +280,7 @@ fn word(op: &Op) -> &'static str {
         Op::SwapIn { .. } => "swap.in",
         Op::SwapFree { .. } => "swap.free",
         Op::Mm(op) => crate::trace::mm_word(op),
+        Op::Slab(op) => crate::trace::slab_word(op),
         Op::CpuDown { .. } => "cpu.down",
         Op::CpuUp { .. } => "cpu.up",
         Op::CpuIsolate { .. } => "cpu.isolate",

@@ -2,7 +2,7 @@
 
 use super::lockstep::Lockstep;
 use super::{Recording, Side, StepRecord};
-use crate::check::{Checks, World};
+use crate::check::{CacheRow, Checks, World};
 use crate::program::Program;
 use crate::report::words::counted;
 use crate::tally::Tally;
@@ -68,6 +68,16 @@ impl Lockstep {
                 row("objcg refs", world.model.bucket_refs(group) as i64 + book.bucket.stocks, view.refs);
             }
         }
+        for CacheRow { name, birth, refs, .. } in self.books.slab.rows(&self.machine) {
+            if let Some((expected, found)) = refs {
+                rows.push(Side {
+                    object: names.cache_of(name, birth),
+                    quantity: "cache refs",
+                    expected: expected.to_string(),
+                    found: found.to_string(),
+                });
+            }
+        }
         rows
     }
 
@@ -93,6 +103,12 @@ impl Lockstep {
             }
         }
         self.mm_lines(names, &mut lines);
+        for CacheRow { name, birth, idle, .. } in self.books.slab.rows(&self.machine) {
+            if idle > 0 {
+                let pages = counted(idle as u64, "page");
+                lines.push(format!("{}: {pages} of slabs without objects", names.cache_of(name, birth)));
+            }
+        }
         lines
     }
 }

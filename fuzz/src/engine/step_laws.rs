@@ -4,7 +4,7 @@ use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, Ran, Step};
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, Ran, SlabOp, Step};
 
 type Law = Result<(), Box<Broken>>;
 
@@ -23,11 +23,10 @@ impl Lockstep {
         }
         let charged = match (action.op, observed) {
             (Op::Charge { group, force: false, .. }, Outcome::Done) if group != GroupId::ROOT => group,
-            (Op::SwapIn { .. } | Op::Mm(MmOp::Charge { .. }), Outcome::To(group))
-                if group != GroupId::ROOT =>
-            {
-                group
-            }
+            (
+                Op::SwapIn { .. } | Op::Mm(MmOp::Charge { .. }) | Op::Slab(SlabOp::Alloc { .. }),
+                Outcome::To(group),
+            ) if group != GroupId::ROOT => group,
             (Op::Mapped(MappedOp::MovePage { to, .. }), Outcome::Done) if to != GroupId::ROOT => to,
             (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
                 Some(birth) => self.model.bucket_owner(birth),

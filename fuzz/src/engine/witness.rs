@@ -2,7 +2,9 @@
 
 use super::lockstep::Lockstep;
 use stocktake_impl::Machine;
-use stocktake_model::{Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, Step, Witness};
+use stocktake_model::{
+    Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, SlabCharge, SlabOp, Step, Witness,
+};
 
 /// What was seen of one step.
 pub(super) struct Seen<'a> {
@@ -13,6 +15,7 @@ pub(super) struct Seen<'a> {
     asked: Pages,
     asked_bytes: Option<Bytes>,
     bypass: bool,
+    idle_slab: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -45,6 +48,13 @@ impl<'a> Seen<'a> {
                     birth.map(|birth| (birth, bytes)),
                 )
             }
+            Op::Slab(SlabOp::Alloc { cache, group, .. }) => match engine.model.slab_charge(cache, group) {
+                SlabCharge::Nothing => (None, Pages(0), None),
+                SlabCharge::Slab(group, pages) => (Some(group), pages, None),
+                SlabCharge::Object(birth, bytes) => {
+                    (Some(engine.model.bucket_owner(birth)), bytes.pages_up(), Some((birth, bytes)))
+                }
+            },
             Op::Mapped(MappedOp::MovePage { charge, to }) => {
                 (Some(to), engine.model.charge(charge).map_or(Pages(0), |(_, pages)| pages), None)
             }
@@ -59,14 +69,27 @@ impl<'a> Seen<'a> {
             asked,
             asked_bytes: object.map(|(_, bytes)| bytes),
             bypass: step.fail == Some(Failure::Trylock),
+            idle_slab: engine.idle_slab(step),
         }
     }
 
     /// Whether the step, if it was a charge, could be served without touching a counter.
     pub(super) fn served_from_stock(&self) -> bool {
-        !self.bypass
+        let kept = self.asked_bytes.is_none() && (self.idle_slab || self.asked == Pages(0));
+        kept || !self.bypass
             && (self.local_pages >= self.asked.0
                 || self.asked_bytes.is_some_and(|bytes| self.local_bytes >= bytes.0))
+    }
+}
+
+impl Lockstep {
+    /// Whether the cache that a step allocates from kept a slab without objects when it was last looked at.
+    fn idle_slab(&self, step: &Step) -> bool {
+        let Op::Slab(SlabOp::Alloc { cache, group, .. }) = step.op else { return false };
+        let Some(Some(root)) = self.bindings.caches.get(cache.index()) else { return false };
+        let memcg = self.bindings.groups[group.index()].filter(|_| self.model.cache_is_active(cache, group));
+        let own = memcg.and_then(|memcg| self.machine.cache_of_memcg(*root, memcg));
+        self.books.slab.keeps_slab(own.unwrap_or(*root))
     }
 }
 
@@ -83,5 +106,9 @@ impl Witness for Seen<'_> {
 
     fn local_bytes(&self) -> Bytes {
         Bytes(self.local_bytes)
+    }
+
+    fn idle_slab(&self) -> bool {
+        self.idle_slab
     }
 }

@@ -126,6 +126,7 @@ impl Hunter<'_> {
         decode_into(&self.bytes, &mut self.program);
         self.program.header.design = self.config.design;
         self.program.header.faults.clone_from(&self.config.faults);
+        self.program.header.design = self.program.header.design_with_faults();
     }
 }
 

@@ -2,7 +2,7 @@
 //! among them.
 
 use crate::program::Action;
-use stocktake_model::{Bytes, Limit, MmOp, Op, Pages};
+use stocktake_model::{Bytes, Limit, MmOp, Op, Pages, SlabOp};
 
 /// One number of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub(super) fn amounts(action: &Action) -> [Option<Amount>; MOST] {
         Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } => [limit(max), None],
         Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => [count(pages.0), None],
         Op::ObjCharge { bytes, .. } => [count(bytes.0), None],
+        Op::Slab(SlabOp::CreateCache { size, order, .. }) => {
+            [count(size.0), Some(Amount { value: Some(order.into()), least: 0 })]
+        }
         _ => [None; MOST],
     }
 }
@@ -42,6 +45,8 @@ pub(super) fn set_amount(action: &mut Action, which: usize, value: Option<u64>) 
         (Op::Mkdir { swap_max, .. }, 1, _) => *swap_max = limit,
         (Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }), 0, Some(n)) => *pages = Pages(n),
         (Op::ObjCharge { bytes, .. }, 0, Some(n)) => *bytes = Bytes(n),
+        (Op::Slab(SlabOp::CreateCache { size, .. }), 0, Some(n)) => *size = Bytes(n),
+        (Op::Slab(SlabOp::CreateCache { order, .. }), 1, Some(n)) => *order = n as u8,
         _ => {}
     }
 }

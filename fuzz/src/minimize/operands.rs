@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, Ran};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, Ran, SlabOp};
 
 /// The group that a step is about; for `mkdir` the parent.
 pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
@@ -18,6 +18,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Op::Mm(MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. }) => {
                 Some(group)
             }
+            Op::Slab(SlabOp::Alloc { group, .. }) => Some(group),
             Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => Some(group),
             _ => None,
         },
@@ -29,6 +30,8 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Assertion::State(group, _)
             | Assertion::Ids(group, _)
             | Assertion::Stock(group, _)
+            | Assertion::Refs(group, _)
+            | Assertion::CacheRefs(_, group, _)
             | Assertion::Mapped(group, _)
             | Assertion::Mark(group, _)
             | Assertion::Owner(_, group) => Some(group),
@@ -70,8 +73,9 @@ pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
             }
         }
     }
-    if let Some(Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group))) =
-        &mut step.outcome
+    if let Some(
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)),
+    ) = &mut step.outcome
         && *group == old
     {
         *group = new;

@@ -5,7 +5,7 @@ use super::operands::{cpu, group, target};
 use super::search::Search;
 use crate::program::{Action, Header, Program, Step};
 use crate::violation::Violation;
-use stocktake_model::{CpuId, GroupId, Mode, Op};
+use stocktake_model::{CpuId, GroupId, Mode, Op, SlabOp};
 
 /// Pairs of numbers are lowered together only in programs of at most so many steps.
 const PAIRS_UP_TO: usize = 24;
@@ -88,7 +88,7 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         })
     }
 
-    /// No injected failure, no `force`, no insisted outcome.
+    /// No injected failure, no `force` or `rcu`, no insisted outcome.
     fn drop_extras(&mut self, index: usize) {
         self.attempt_step(index, |step| step.outcome.take().is_some());
         self.attempt_step(index, |step| match &mut step.action {
@@ -97,6 +97,9 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         });
         self.attempt_step(index, |step| match &mut step.action {
             Action::Op(stocktake_model::Step { op: Op::Charge { force, .. }, .. }) => std::mem::take(force),
+            Action::Op(stocktake_model::Step { op: Op::Slab(SlabOp::CreateCache { rcu, .. }), .. }) => {
+                std::mem::take(rcu)
+            }
             _ => false,
         });
     }

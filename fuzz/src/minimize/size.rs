@@ -2,7 +2,7 @@
 
 use super::amounts::amounts;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op};
+use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -79,6 +79,8 @@ impl Size {
                 ) => {
                     size.depths += depth(group);
                 }
+                Op::Slab(SlabOp::Alloc { group, .. }) => size.depths += depth(group),
+                Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
                 Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => {
                     size.depths += depth(group)
                 }

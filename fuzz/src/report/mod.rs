@@ -4,7 +4,7 @@
 //! [`crate::hunt`]. There are no colours and no terminal codes, so that a report can be kept as it is.
 
 pub mod json;
-mod table;
+pub(crate) mod table;
 pub mod text;
 pub(crate) mod words;
 

@@ -2,7 +2,7 @@
 
 /// Which side of its column a cell keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// Words.
     Left,
     /// Numbers.
@@ -11,26 +11,26 @@ pub(super) enum Side {
 
 /// A table under construction.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     sides: Vec<Side>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these columns; a row of empty titles is not shown.
-    pub(super) fn new(columns: &[(&str, Side)]) -> Table {
+    pub(crate) fn new(columns: &[(&str, Side)]) -> Table {
         let titles: Vec<String> = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
         let rows = if titles.iter().all(String::is_empty) { Vec::new() } else { vec![titles] };
         Table { sides: columns.iter().map(|&(_, side)| side).collect(), rows }
     }
 
     /// Add a row; cells that are missing at its end are empty.
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
 
     /// The text, each line indented by so many spaces and ended by a newline.
-    pub(super) fn render(&self, indent: usize) -> String {
+    pub(crate) fn render(&self, indent: usize) -> String {
         let mut widths = vec![0; self.sides.len()];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {

@@ -4,7 +4,9 @@ use super::args::Args;
 use super::error::quoted;
 use super::reader::{Reader, one_of};
 use super::spelling::{STATES, SUBJECTS, table_words, value};
+use super::visit::Kind;
 use crate::program::Assertion;
+use stocktake_model::CacheId;
 
 impl<'t> Reader<'t> {
     pub(super) fn assertion(&mut self, args: &mut Args<'t>) -> Option<Assertion> {
@@ -37,6 +39,10 @@ impl<'t> Reader<'t> {
         if subject.text == "visited" {
             return self.count(args).map(Assertion::Visited);
         }
+        if subject.text == "cache.refs" {
+            let (cache, group, count) = (self.operand(args, Kind::Cache), self.group(args), self.count(args));
+            return Some(Assertion::CacheRefs(CacheId(cache?), group?, count?));
+        }
         let group = self.group(args);
         if subject.text == "state" {
             let word = args.operand(self, "state")?;
@@ -55,6 +61,7 @@ impl<'t> Reader<'t> {
             "failcnt" => Assertion::Failcnt(group, count),
             "watermark" => Assertion::Watermark(group, count),
             "ids" => Assertion::Ids(group, count),
+            "refs" => Assertion::Refs(group, count),
             "mapped" => Assertion::Mapped(group, count),
             "mark" => Assertion::Mark(group, count),
             _ => Assertion::Stock(group, count),

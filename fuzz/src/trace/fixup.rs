@@ -1,6 +1,7 @@
 //! Fix-up: making any subsequence of a program's steps a program again.
 
 use super::scope::names_from;
+use super::slab::slab_in_range;
 use super::spelling::{BYTES, COUNT, LIMIT, PAGES};
 use super::visit::{Kind, Role, outcome_group, visit};
 use super::write::possible_outcome;
@@ -58,8 +59,9 @@ impl Numbers {
         created[Kind::Group as usize].push(Some(Number { now: GroupId::ROOT.0, lane: None }));
         let mut kept: [Vec<String>; Kind::ALL.len()] = Default::default();
         kept[Kind::Group as usize].push(String::new());
-        let Names { groups, objcgs, charges, objects, slots, tasks, users } = given;
-        Numbers { created, given: [groups, objcgs, charges, objects, slots, tasks, users], kept }
+        let Names { groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects } = given;
+        let given = [groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects];
+        Numbers { created, given, kept }
     }
 
     fn find(&self, kind: Kind, old: u16) -> Option<Number> {
@@ -116,6 +118,7 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } => limit(max),
                 Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => PAGES.has(pages.0),
                 Op::ObjCharge { bytes, .. } => BYTES.has(bytes.0),
+                Op::Slab(op) => slab_in_range(&op),
                 Op::CpuDown { target }
                 | Op::CpuUp { target }
                 | Op::CpuIsolate { target }
@@ -129,6 +132,8 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 | Assertion::Watermark(_, n)
                 | Assertion::Ids(_, n)
                 | Assertion::Stock(_, n)
+                | Assertion::Refs(_, n)
+                | Assertion::CacheRefs(_, _, n)
                 | Assertion::Mapped(_, n)
                 | Assertion::Mark(_, n)
                 | Assertion::Bytes(_, n)

@@ -6,7 +6,7 @@ use super::words::is_name;
 use crate::program::{Action, Program};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use stocktake_model::{ChargeId, GroupId, ObjcgId, ObjectId, Op, SlotId};
+use stocktake_model::{CacheId, ChargeId, GroupId, ObjcgId, ObjectId, Op, SlabObjectId, SlotId};
 
 /// The label of every thing that a program mentions.
 ///
@@ -32,6 +32,8 @@ impl Labels {
             &program.names.slots,
             &program.names.tasks,
             &program.names.users,
+            &program.names.caches,
+            &program.names.slab_objects,
         ];
         // Names are unique among the groups below one parent; variables share the space of the top groups.
         let space = |kind: Kind, n: usize| match kind {
@@ -110,6 +112,24 @@ impl Labels {
         self.label(Kind::Slot, slot.0)
     }
 
+    /// The name of a kmem_cache.
+    pub fn cache(&self, cache: CacheId) -> Cow<'_, str> {
+        self.label(Kind::Cache, cache.0)
+    }
+
+    /// The name of the cache that a kmem_cache has for a group; for root it is the kmem_cache itself.
+    pub fn cache_of(&self, cache: CacheId, group: GroupId) -> String {
+        match group {
+            GroupId::ROOT => self.cache(cache).into_owned(),
+            _ => format!("{} of {}", self.cache(cache), self.group(group)),
+        }
+    }
+
+    /// The name of an object of a kmem_cache.
+    pub fn slab_object(&self, object: SlabObjectId) -> Cow<'_, str> {
+        self.label(Kind::SlabObject, object.0)
+    }
+
     pub(super) fn label(&self, kind: Kind, n: u16) -> Cow<'_, str> {
         match self.by_kind[kind as usize].get(usize::from(n)) {
             Some(label) => Cow::Borrowed(label),
@@ -167,7 +187,8 @@ fn parents(program: &Program) -> Vec<GroupId> {
 
 /// One more than the highest number of each kind that the program mentions.
 fn mentioned(program: &Program, groups: usize) -> [usize; Kind::ALL.len()] {
-    let mut mentioned = [groups.max(1), 0, 0, 0, 0, 0, 0];
+    let mut mentioned = [0; Kind::ALL.len()];
+    mentioned[Kind::Group as usize] = groups.max(1);
     for step in &program.steps {
         visit(&mut { step.action }, |_, kind, n| {
             let most = &mut mentioned[kind as usize];
@@ -204,6 +225,11 @@ pub fn charge_name(program: &Program, charge: ChargeId) -> String {
 /// The name of an object of `program`.
 pub fn object_name(program: &Program, object: ObjectId) -> String {
     Labels::of(program).object(object).into_owned()
+}
+
+/// The name of a kmem_cache of `program`.
+pub fn cache_name(program: &Program, cache: CacheId) -> String {
+    Labels::of(program).cache(cache).into_owned()
 }
 
 /// The name of a swapped-out folio of `program`.

@@ -23,6 +23,10 @@
 //! @1 p2 = swap.in s1 A                # or: swap.free s1
 //! @1 uncharge p2 fail=trylock
 //! @1 obj.uncharge c1
+//! @0 k1 = cache.create 256 order=1    # objects of 256 bytes, slabs of 2 pages; `rcu`: freed after a grace period
+//! @0 x1 = slab.alloc k1 A/B -> A/B
+//! @0 slab.free x1
+//! @0 cache.destroy k1
 //! @0 rmdir A/B
 //! @0 work -> offline A/B
 //! @0 drain                            # and: drain.all PATH, grace, quiesce
@@ -41,13 +45,15 @@
 //! @0 migrate t1 /
 //! @0 exit t2                          # or: exit.begin TASK, exit.end TASK
 //! @0 assert visited 0
+//! @0 assert refs A 3                   # css references
+//! @0 assert cache.refs k1 A 2          # references of the cache that k1 has for A
 //! ```
 //!
 //! A line is header, operation, `parallel` or nothing; `#` begins a comment anywhere. Header lines come in any
 //! order before the first operation, each once (`fault` once for each fault).
 //! `fail=alloc|trylock` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
-//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `mm.match`: `yes`, `no`; for `work`: `nothing`,
-//! `drain`, `offline PATH`, `release PATH`.
+//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `mm.match`: `yes`,
+//! `no`; for `work`: `nothing`, `drain`, `offline PATH`, `release PATH`, `cache.make PATH`, `cache.end`.
 //!
 //! Names are ASCII letters, digits and `_`, begin with no digit, and are no word of an outcome. Groups are named
 //! by their path, `A/B`, and `/` is root. A name is defined once, above its uses, by the operation that makes
@@ -72,6 +78,7 @@ mod operands;
 mod operation;
 mod reader;
 mod scope;
+mod slab;
 mod spelling;
 mod suggest;
 #[cfg(test)]
@@ -85,7 +92,10 @@ pub(crate) use mm::word as mm_word;
 pub use error::{Excerpt, TraceError, TraceErrors};
 pub use file::{MOST_BYTES, ReadError, read_file};
 pub use fixup::fix_up;
-pub use labels::{Labels, charge_name, group_path, objcg_name, object_name, slot_name, step_text};
+pub use labels::{
+    Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
+};
+pub(crate) use slab::slab_word;
 pub use write::{canonical, write};
 
 use crate::program::Program;

@@ -171,6 +171,7 @@ impl<'t> Reader<'t> {
                 Op::SwapIn { new: ChargeId(new), slot: SlotId(slot?), faulter: faulter? }
             }
             "swap.free" => Op::SwapFree { slot: SlotId(self.operand(args, Kind::Slot)?) },
+            "cache.create" | "cache.destroy" | "slab.alloc" | "slab.free" => self.slab_op(new, args)?,
             "cpu.down" => Op::CpuDown { target: self.target(args)? },
             "cpu.up" => Op::CpuUp { target: self.target(args)? },
             "cpu.isolate" => Op::CpuIsolate { target: self.target(args)? },
@@ -213,7 +214,7 @@ impl<'t> Reader<'t> {
             return None;
         }
         let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV; of `mm.match`: yes, no; of `work`: \
-                     nothing, drain, offline PATH, release PATH";
+                     nothing, drain, offline PATH, release PATH, cache.make PATH, cache.end";
         let Some(&word) = args.outcome.first() else {
             self.wrong(args.end, "the outcome is missing".to_owned(), usage.to_owned());
             return None;
@@ -274,6 +275,7 @@ impl<'t> Reader<'t> {
             }
             let known: &[&str] = match form {
                 "mkdir" | "set" => &["max", "swap.max", "fail"],
+                "cache.create" => &["order", "fail"],
                 ASSERT => &[],
                 _ => &["fail"],
             };

@@ -60,7 +60,7 @@ pub(super) const STATES: [(&str, State); 5] = [
 ];
 
 /// Outcomes of one word. [`Outcome::To`] has none: it is spelled as the group's path.
-pub(super) const OUTCOMES: [(&str, Outcome); 9] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 10] = [
     ("ok", Outcome::Done),
     ("ENOMEM", Outcome::Refused(Errno::NoMem)),
     ("EBUSY", Outcome::Refused(Errno::Busy)),
@@ -70,13 +70,15 @@ pub(super) const OUTCOMES: [(&str, Outcome); 9] = [
     ("no", Outcome::Is(false)),
     ("nothing", Outcome::Ran(Ran::Nothing)),
     ("drain", Outcome::Ran(Ran::Drain)),
+    ("cache.end", Outcome::Ran(Ran::Cache)),
 ];
 
 /// The work item of a group.
 type WorkOf = fn(GroupId) -> Ran;
 
 /// Work items that are followed by the path of their group.
-pub(super) const GROUP_WORK: [(&str, WorkOf); 2] = [("offline", Ran::Offline), ("release", Ran::Release)];
+pub(super) const GROUP_WORK: [(&str, WorkOf); 3] =
+    [("offline", Ran::Offline), ("release", Ran::Release), ("cache.make", Ran::Create)];
 
 /// Invariants are `I1` to `I` and this number.
 pub(super) const LAST_INVARIANT: u32 = 17;
@@ -104,7 +106,7 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
 }
 
 /// `assert`, and the operations that belong to no room of their own.
-const FORMS: [Form; 33] = [
+const FORMS: [Form; 37] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
     form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max"),
@@ -118,6 +120,10 @@ const FORMS: [Form; 33] = [
     form("swap.out", Some(Kind::Slot), "@0 SLOT = swap.out CHARGE"),
     form("swap.in", Some(Kind::Charge), "@0 CHARGE = swap.in SLOT PATH"),
     form("swap.free", None, "@0 swap.free SLOT"),
+    form("cache.create", Some(Kind::Cache), "@0 CACHE = cache.create SIZE [order=N] [rcu]"),
+    form("cache.destroy", None, "@0 cache.destroy CACHE"),
+    form("slab.alloc", Some(Kind::SlabObject), "@0 OBJECT = slab.alloc CACHE PATH"),
+    form("slab.free", None, "@0 slab.free OBJECT"),
     form("cpu.down", None, "@0 cpu.down CPU"),
     form("cpu.up", None, "@0 cpu.up CPU"),
     form("cpu.isolate", None, "@0 cpu.isolate CPU"),
@@ -141,7 +147,7 @@ const FORMS: [Form; 33] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 13] = [
+pub(super) const SUBJECTS: [(&str, &str); 15] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("failcnt", "@0 assert failcnt PATH N"),
@@ -153,6 +159,8 @@ pub(super) const SUBJECTS: [(&str, &str); 13] = [
     ("leftover", "@0 assert leftover OBJCG BYTES"),
     ("owner", "@0 assert owner OBJCG PATH"),
     ("visited", "@0 assert visited TASKS"),
+    ("refs", "@0 assert refs PATH N"),
+    ("cache.refs", "@0 assert cache.refs CACHE PATH N"),
     ("mapped", "@0 assert mapped PATH PAGES"),
     ("mark", "@0 assert mark PATH MOVERS"),
 ];

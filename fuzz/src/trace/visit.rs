@@ -13,11 +13,22 @@ pub(super) enum Kind {
     Slot,
     Task,
     User,
+    Cache,
+    SlabObject,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 7] =
-        [Kind::Group, Kind::Objcg, Kind::Charge, Kind::Object, Kind::Slot, Kind::Task, Kind::User];
+    pub(super) const ALL: [Kind; 9] = [
+        Kind::Group,
+        Kind::Objcg,
+        Kind::Charge,
+        Kind::Object,
+        Kind::Slot,
+        Kind::Task,
+        Kind::User,
+        Kind::Cache,
+        Kind::SlabObject,
+    ];
 
     /// The word used in messages.
     pub(super) fn name(self) -> &'static str {
@@ -29,6 +40,8 @@ impl Kind {
             Kind::Slot => "swap slot",
             Kind::Task => "task",
             Kind::User => "mm user",
+            Kind::Cache => "cache",
+            Kind::SlabObject => "slab object",
         }
     }
 
@@ -48,6 +61,8 @@ impl Kind {
             Kind::Slot => 's',
             Kind::Task => 't',
             Kind::User => 'm',
+            Kind::Cache => 'k',
+            Kind::SlabObject => 'x',
         };
         format!("{letter}{n}")
     }
@@ -64,7 +79,7 @@ pub(super) enum Role {
 
 /// Show every number of `action` to `see`, the one that it creates last.
 pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
-    use Kind::{Charge, Group, Objcg, Object, Slot};
+    use Kind::{Cache, Charge, Group, Objcg, Object, Slot};
     use Role::{New, Use};
     let op = match action {
         Action::Op(step) => &mut step.op,
@@ -77,10 +92,15 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
                 | Assertion::State(group, _)
                 | Assertion::Ids(group, _)
                 | Assertion::Stock(group, _)
+                | Assertion::Refs(group, _)
                 | Assertion::Mapped(group, _)
                 | Assertion::Mark(group, _) => see(Use, Group, &mut group.0),
                 Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
                 Assertion::Visited(_) => {}
+                Assertion::CacheRefs(cache, group, _) => {
+                    see(Use, Cache, &mut cache.0);
+                    see(Use, Group, &mut group.0);
+                }
                 Assertion::Owner(objcg, group) => {
                     see(Use, Objcg, &mut objcg.0);
                     see(Use, Group, &mut group.0);
@@ -128,6 +148,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         }
         Op::SwapFree { slot } => see(Use, Slot, &mut slot.0),
         Op::Mm(op) => super::mm::visit(op, see),
+        Op::Slab(op) => super::slab::visit_slab(op, &mut see),
         Op::Mapped(op) => visit_mapped(op, see),
         Op::CpuDown { .. }
         | Op::CpuUp { .. }
@@ -163,9 +184,12 @@ fn visit_mapped(op: &mut MappedOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
 /// The group that an outcome names.
 pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
     match outcome {
-        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group)) => Some(group),
-        Outcome::Done | Outcome::Is(_) | Outcome::Refused(_) | Outcome::Ran(Ran::Nothing | Ran::Drain) => {
-            None
+        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => {
+            Some(group)
         }
+        Outcome::Done
+        | Outcome::Is(_)
+        | Outcome::Refused(_)
+        | Outcome::Ran(Ran::Nothing | Ran::Drain | Ran::Cache) => None,
     }
 }

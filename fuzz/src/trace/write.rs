@@ -116,7 +116,7 @@ impl Labels {
     pub fn outcome(&self, outcome: Outcome) -> String {
         match outcome {
             Outcome::To(group) => self.group(group).into_owned(),
-            Outcome::Ran(Ran::Offline(group)) | Outcome::Ran(Ran::Release(group)) => {
+            Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => {
                 let is_it = |(_, ran): &&(&str, fn(_) -> Ran)| Outcome::Ran(ran(group)) == outcome;
                 let work = GROUP_WORK.iter().find(is_it).map_or("", |(word, _)| word);
                 format!("{work} {}", self.group(group))
@@ -180,6 +180,7 @@ impl Labels {
             }
             Op::SwapFree { slot } => write!(to, "swap.free {}", self.slot(slot)),
             Op::Mm(op) => self.write_mm_op(&op, to),
+            Op::Slab(op) => self.write_slab(&op, to),
             Op::CpuDown { target } => write!(to, "cpu.down {}", target.0),
             Op::CpuUp { target } => write!(to, "cpu.up {}", target.0),
             Op::CpuIsolate { target } => write!(to, "cpu.isolate {}", target.0),
@@ -209,6 +210,10 @@ impl Labels {
             Assertion::Bytes(objcg, n) => write!(to, "bytes {} {n}", self.objcg(objcg)),
             Assertion::Leftover(objcg, n) => write!(to, "leftover {} {n}", self.objcg(objcg)),
             Assertion::Visited(n) => write!(to, "visited {n}"),
+            Assertion::Refs(group, n) => write!(to, "refs {} {n}", self.group(group)),
+            Assertion::CacheRefs(cache, group, n) => {
+                write!(to, "cache.refs {} {} {n}", self.cache(cache), self.group(group))
+            }
             Assertion::Owner(objcg, group) => {
                 write!(to, "owner {} {}", self.objcg(objcg), self.group(group))
             }

@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::mm::TaskRef;
 use crate::obj_cgroup::ObjcgRef;
+use crate::slab::SlabCallback;
 use std::collections::VecDeque;
 
 /// What is done once a grace period has elapsed.
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 pub(crate) enum Callback {
     FreeMemcg(MemcgRef),
     FreeObjcg(ObjcgRef),
+    Slab(SlabCallback),
     PutTask(TaskRef),
 }
 
@@ -86,14 +88,18 @@ impl Machine {
     }
 
     /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
-    pub fn grace<E: Env>(&self, e: &E, _cpu: &mut Cpu) -> usize {
+    pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
         let batch = self.rcu.waiting();
         self.synchronize_rcu(e);
         for _ in 0..batch {
             let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
             match callback {
-                Callback::FreeMemcg(memcg) => self.css_free(e, memcg),
+                Callback::FreeMemcg(memcg) => {
+                    self.free_caches_of(e, cpu.id, memcg);
+                    self.css_free(e, memcg);
+                }
                 Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
+                Callback::Slab(callback) => self.slab_callback(e, cpu, callback),
                 Callback::PutTask(task) => self.task_free(e, task),
             }
         }

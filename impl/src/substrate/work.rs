@@ -4,6 +4,7 @@ use super::cpu::Cpu;
 use super::env::{Env, Mark};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
+use crate::slab::SlabWork;
 
 /// A work item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Work {
     Offline(MemcgRef),
     /// The first half of a group's end.
     CssRelease(MemcgRef),
+    /// Something about a kmem_cache.
+    Slab(SlabWork),
 }
 
 impl Machine {
@@ -31,6 +34,7 @@ impl Machine {
             }
             Work::Offline(memcg) => self.offline(e, cpu, memcg),
             Work::CssRelease(memcg) => self.css_release(e, memcg),
+            Work::Slab(work) => self.slab_work(e, cpu, work),
         }
         Some(work)
     }

@@ -7,7 +7,8 @@
 use super::pages::Folio;
 use super::{GroupLife, Model};
 use crate::{
-    Allowed, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, Step, Witness,
+    Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, SlabOp,
+    Step, Witness,
 };
 
 impl Model {
@@ -60,6 +61,7 @@ impl Model {
                 }
             }
             Op::Mm(op) => return self.mm_allowed(step, &op, witness),
+            Op::Slab(SlabOp::Alloc { .. }) => self.allow_slab_alloc(&mut allowed, step, witness),
             Op::Mapped(op) => self.allow_moved(&mut allowed, step, &op, witness),
             Op::Work => allowed.exact = self.work_answers(),
             _ => {}
@@ -110,7 +112,30 @@ impl Model {
                 answers.push(Outcome::Ran(Ran::Release(GroupId(number))));
             }
         }
+        if self.caches.len() > 0 {
+            answers.push(Outcome::Ran(Ran::Cache));
+            let scheduled = self.groups.iter().filter(|(_, group)| group.has_scheduled_caches());
+            answers.extend(
+                scheduled.filter_map(|(index, _)| {
+                    Some(Outcome::Ran(Ran::Create(GroupId(index.try_into().ok()?))))
+                }),
+            );
+        }
         answers
+    }
+
+    /// As [`Model::allow_cached`], for a charge of pages to a group, perhaps on behalf of an object of some bytes.
+    pub(super) fn allow_charge(
+        &self,
+        allowed: &mut Allowed,
+        success: Outcome,
+        step: &Step,
+        (group, asked, bytes): (GroupId, Pages, Option<Bytes>),
+        witness: &dyn Witness,
+    ) {
+        let from_stock = step.fail != Some(Failure::Trylock)
+            && (witness.local_pages() >= asked || bytes.is_some_and(|bytes| witness.local_bytes() >= bytes));
+        self.allow_cached(allowed, success, &PageCharge { group, asked, from_stock }, witness);
     }
 }
 

@@ -72,18 +72,28 @@ impl Model {
 
     pub(super) fn charge_object(&mut self, new: ObjectId, objcg: ObjcgId, bytes: Bytes) {
         let Some(&birth) = self.objcgs.get(objcg.index()) else { return };
-        self.get_bucket(birth);
-        self.set_live_bytes(birth, self.bucket_live_bytes(birth) + bytes);
+        self.charge_bucket(birth, bytes);
         self.objects.make(new.index(), Object { birth, bytes });
     }
 
     pub(super) fn uncharge_object(&mut self, object: ObjectId) {
         if let Some(Object { birth, bytes }) = self.objects.take(object.index()) {
-            if birth != GroupId::ROOT {
-                self.set_live_bytes(birth, self.bucket_live_bytes(birth) - bytes);
-            }
-            self.put_bucket(birth);
+            self.uncharge_bucket(birth, bytes);
         }
+    }
+
+    /// One more object is charged to a bucket, and holds it.
+    pub(super) fn charge_bucket(&mut self, birth: GroupId, bytes: Bytes) {
+        self.get_bucket(birth);
+        self.set_live_bytes(birth, self.bucket_live_bytes(birth) + bytes);
+    }
+
+    /// An object that was charged to a bucket is gone.
+    pub(super) fn uncharge_bucket(&mut self, birth: GroupId, bytes: Bytes) {
+        if birth != GroupId::ROOT {
+            self.set_live_bytes(birth, self.bucket_live_bytes(birth) - bytes);
+        }
+        self.put_bucket(birth);
     }
 
     /// The owner pays for the bucket's bytes rounded up to pages, and so does every level above it.

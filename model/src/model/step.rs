@@ -56,6 +56,7 @@ impl Model {
                 self.admits_swap()?;
                 self.slots.live(slot.index()).map(drop)
             }
+            Op::Slab(op) => self.admits_slab(&op),
             Op::CpuDown { .. } | Op::CpuUp { .. } | Op::CpuIsolate { .. } | Op::CpuUnisolate { .. } => {
                 self.admits_cpu_change(step.cpu, &step.op)
             }
@@ -79,6 +80,7 @@ impl Model {
             Op::ObjCharge { objcg, bytes, .. } => self.obj_charge_answer(objcg, bytes),
             Op::SwapOut { charge, .. } => self.swap_out_answer(charge),
             Op::SwapIn { slot, faulter, .. } => self.swap_in_answer(slot, faulter, step.fail),
+            Op::Slab(op) => self.slab_answer(&op, step.fail),
             // The drain mutex is the first thing tried.
             Op::DrainAll { .. } if step.fail == Some(Failure::Trylock) => Outcome::Refused(Errno::Busy),
             Op::Mm(op) => self.mm_answer(&op, step.fail),
@@ -132,6 +134,7 @@ impl Model {
             (Op::SwapIn { new, slot, .. }, Outcome::To(charged)) => self.swap_in(new, slot, charged),
             (Op::SwapFree { slot }, Outcome::Done) => drop(self.free_slot(slot)),
             (Op::Mm(op), observed) => self.commit_mm(&op, observed),
+            (Op::Slab(op), observed) => self.commit_slab(&op, step.fail, observed),
             (Op::CpuDown { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.up = false),
             (Op::CpuUp { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.up = true),
             (Op::CpuIsolate { target }, Outcome::Done) => self.change_cpu(target, |cpu| cpu.isolated = true),
@@ -140,6 +143,9 @@ impl Model {
             }
             (Op::Mapped(op), Outcome::Done) => self.mapped_done(step.cpu, &op),
             (Op::Work, Outcome::Ran(Ran::Offline(group))) => self.offline_finished(group),
+            (Op::Work, Outcome::Ran(Ran::Create(group))) => {
+                self.create_cache(group, step.fail);
+            }
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ mod mapped;
 mod mm;
 mod obj_cgroup;
 mod random;
+mod slab;
 mod swap;
 mod tree;
 

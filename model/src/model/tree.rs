@@ -5,6 +5,7 @@
 //! [`Mode::V1Flat`], where root is the counter parent of all.
 
 use super::Model;
+use super::slab::GroupSlabs;
 use super::{Holders, Skip};
 use crate::{Errno, Failure, GroupId, Limit, Mode, Outcome, Pages, Ran};
 
@@ -53,6 +54,7 @@ pub(super) struct Group {
     pub(super) object_pages: Pages,
     /// Swap slots charged, at its level.
     pub(super) swapped: Pages,
+    pub(super) slabs: GroupSlabs,
 }
 
 impl Group {
@@ -74,6 +76,7 @@ impl Group {
             live_pages: Pages(0),
             object_pages: Pages(0),
             swapped: Pages(0),
+            slabs: GroupSlabs::default(),
         }
     }
 
@@ -97,7 +100,7 @@ impl Group {
     }
 
     pub(super) fn usage(&self) -> Pages {
-        self.live_pages + self.object_pages
+        self.live_pages + self.object_pages + self.slabs.pages
     }
 
     pub(super) fn holders(&self) -> Holders {
@@ -210,6 +213,7 @@ impl Model {
         self.offlining.retain(|&other| other != id);
         self.put_bucket(id);
         self.reparent_buckets(id);
+        self.offline_slabs(id);
     }
 
     /// The machine under test freed a group.

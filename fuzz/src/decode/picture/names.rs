@@ -18,7 +18,7 @@ pub(in crate::decode) struct Names {
 
 impl Names {
     /// None yet; the first will be `first`.
-    pub(super) fn from(first: u16) -> Names {
+    pub(in crate::decode) fn from(first: u16) -> Names {
         Names {
             live: [0; CAPACITY],
             len: 0,
@@ -37,7 +37,7 @@ impl Names {
     /// Give the next name to something that is live, or to something that probably failed to come to life and
     /// counts as consumed.
     #[inline]
-    pub(super) fn define(&mut self, live: bool) -> u8 {
+    pub(in crate::decode) fn define(&mut self, live: bool) -> u8 {
         // Out of names means out of steps: whatever is answered then is not used.
         let new = self.next.min(CAPACITY as u16 - 1) as u8;
         if self.next() < CAPACITY {
@@ -55,7 +55,7 @@ impl Names {
 
     /// The thing is gone. Answers whether it was there.
     #[inline]
-    pub(super) fn consume(&mut self, name: u8) -> bool {
+    pub(in crate::decode) fn consume(&mut self, name: u8) -> bool {
         if !self.is_live(name) {
             return false;
         }

@@ -15,6 +15,7 @@ mod groups;
 mod mapped;
 mod mm;
 mod objects;
+mod slab;
 mod stage;
 mod stocks;
 mod swap;
@@ -76,11 +77,15 @@ scenes! {
     34 "mm-exiting-in-removed-group" mm::exiting_in_removed_group;
     35 "mm-kernel-threads" mm::kernel_threads;
     36 "mm-family" mm::family;
+    37 "slab-object-outlives-groups" slab::object_outlives_groups;
+    38 "cache-destroyed-after-removal" slab::destroyed_after_removal;
+    39 "slab-allocation-fails" slab::allocation_fails;
     40 "between-halves-of-unmap" mapped::between_halves_of_unmap;
     41 "between-halves-of-map" mapped::between_halves_of_map;
     42 "cpu-changes-in-a-move" mapped::cpu_changes_in_a_move;
     43 "nested-movers" mapped::nested_movers;
     44 "emptied-into-full-parent" mapped::emptied_into_full_parent;
+    45 "slab-meets-limit" slab::slab_meets_limit;
 }
 
 /// Bits of a scene byte that are its number.

@@ -5,8 +5,8 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
-    ObjectId, Op, Outcome, Pages, SlotId, TaskId, Via,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
+    ObjectId, Op, Outcome, Pages, SlabObjectId, SlabOp, SlotId, TaskId, Via,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.
@@ -18,7 +18,7 @@ fn random_program(dice: &mut Dice) -> Program {
         slots: dice.pick(&[0, 1, 64, 200, 4096]),
         ..Header::default()
     };
-    let mut free: [Vec<u16>; 7] = std::array::from_fn(|kind| {
+    let mut free: [Vec<u16>; 9] = std::array::from_fn(|kind| {
         let mut names: Vec<u16> = (u16::from(kind == 0)..400).chain([4095]).collect();
         // Mostly in order, now and then not.
         for _ in 0..dice.below(4) {
@@ -52,7 +52,7 @@ fn random_program(dice: &mut Dice) -> Program {
         let group = GroupId(name);
         let task = TaskId(name);
         let through = dice.pick(&[Via::Task(task), Via::User(MmUserId(name))]);
-        let op = match dice.below(52) {
+        let op = match dice.below(56) {
             25 => Op::Mm(MmOp::Task { new: TaskId(fresh(5)), group }),
             26 => Op::Mm(MmOp::Kthread { new: TaskId(fresh(5)) }),
             27 => Op::Mm(MmOp::Use { kthread: task, of: TaskId(target.0.into()) }),
@@ -71,6 +71,13 @@ fn random_program(dice: &mut Dice) -> Program {
             40 => Op::Mm(MmOp::Put { user: MmUserId(name) }),
             41 => Op::Mm(MmOp::Charge { new: ChargeId(fresh(2)), through, pages: Pages(amount) }),
             42 => Op::Mm(MmOp::Match { through, group }),
+            52 => {
+                let (size, order) = (Bytes(1 + amount % SlabOp::MOST_SIZE), dice.below(4) as u8);
+                Op::Slab(SlabOp::CreateCache { new: CacheId(fresh(7)), size, order, rcu: dice.below(2) == 0 })
+            }
+            53 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(name) }),
+            54 => Op::Slab(SlabOp::Alloc { new: SlabObjectId(fresh(8)), cache: CacheId(name), group }),
+            55 => Op::Slab(SlabOp::Free { object: SlabObjectId(name) }),
             0 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: limit, swap_max: Limit::MAX },
             1 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: Limit::MAX, swap_max: limit },
             2 => Op::Rmdir { group },

@@ -61,6 +61,10 @@ fn tags_keep_their_numbers() {
         (103, Kind::MovePage),
         (104, Kind::MoveEnd),
         (105, Kind::ForceEmpty),
+        (112, Kind::CacheCreate),
+        (113, Kind::CacheDestroy),
+        (114, Kind::SlabAlloc),
+        (115, Kind::SlabFree),
     ];
     for (number, kind) in pinned {
         assert_eq!(kind.tag(), number, "{kind:?}");
@@ -113,11 +117,15 @@ fn scenes_keep_their_numbers() {
         (34, "mm-exiting-in-removed-group"),
         (35, "mm-kernel-threads"),
         (36, "mm-family"),
+        (37, "slab-object-outlives-groups"),
+        (38, "cache-destroyed-after-removal"),
+        (39, "slab-allocation-fails"),
         (40, "between-halves-of-unmap"),
         (41, "between-halves-of-map"),
         (42, "cpu-changes-in-a-move"),
         (43, "nested-movers"),
         (44, "emptied-into-full-parent"),
+        (45, "slab-meets-limit"),
     ];
     let scenes: Vec<_> = SCENES.iter().map(|scene| (scene.number, scene.name)).collect();
     assert_eq!(scenes, pinned);

@@ -5,7 +5,9 @@ mod format;
 mod generated;
 
 use crate::program::{Action, Program};
-use stocktake_model::{ChargeId, GroupId, MmOp, MmUserId, ObjcgId, ObjectId, Op, SlotId, TaskId};
+use stocktake_model::{
+    CacheId, ChargeId, GroupId, MmOp, MmUserId, ObjcgId, ObjectId, Op, SlabObjectId, SlabOp, SlotId, TaskId,
+};
 
 /// A few random numbers, independent of the generator under test.
 struct Dice(u64);
@@ -44,7 +46,7 @@ fn assert_well_formed(program: &Program, context: &str) {
     assert!((1..=8).contains(&header.cpus), "{context}: {header:?}");
     assert!((1..=4096).contains(&header.ids) && header.slots <= 4096, "{context}: {header:?}");
     assert!(header.faults.is_empty() && header.schedule.is_empty() && program.parallel.is_none());
-    let mut made: [Vec<u16>; 7] = Default::default();
+    let mut made: [Vec<u16>; 9] = Default::default();
     for step in operations(program) {
         assert!(step.cpu.0 < header.cpus, "{context}: {step:?}");
         match step.op {
@@ -73,6 +75,14 @@ fn assert_well_formed(program: &Program, context: &str) {
                 }
                 _ => {}
             },
+            Op::Slab(SlabOp::CreateCache { new: CacheId(n), size, order, .. }) => {
+                assert!(
+                    (1..=SlabOp::MOST_SIZE).contains(&size.0) && order <= SlabOp::MOST_ORDER,
+                    "{context}: {step:?}"
+                );
+                made[7].push(n);
+            }
+            Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => made[8].push(n),
             Op::CpuDown { target }
             | Op::CpuUp { target }
             | Op::CpuIsolate { target }

@@ -1,7 +1,7 @@
 //! A run: what `run --format json` prints.
 
 use super::{path, text};
-use crate::goals::GOALS;
+use crate::goals;
 use crate::report::{Found, Run};
 use crate::tally::Tally;
 use serde::Serialize;
@@ -76,9 +76,7 @@ pub fn run(run: &Run) -> String {
             failed: run.regressions.failed,
             stale: run.regressions.stale,
         },
-        goals: GOALS
-            .iter()
-            .zip(run.total().goals)
+        goals: goals::counted(run.total().goals)
             .map(|(goal, hits)| GoalJson { name: goal.name, hits })
             .collect(),
         violations: run.found.iter().map(violation).collect(),

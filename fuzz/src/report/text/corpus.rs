@@ -3,7 +3,7 @@
 use super::super::table::{Side, Table};
 use super::super::words::{counted, grouped, wrapped};
 use super::WIDTH;
-use crate::goals::GOALS;
+use crate::goals;
 use crate::tally::Tally;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -46,14 +46,14 @@ pub fn statistics(statistics: &Statistics) -> String {
             let _ = write!(text, "\n{title}\n{}", table.render(2));
         }
     }
-    let hits = || GOALS.iter().zip(statistics.tally.goals);
+    let hits = || goals::counted(statistics.tally.goals);
     let names = |wanted: bool| {
         let names: Vec<&str> =
             hits().filter(|(_, hits)| (*hits > 0) == wanted).map(|(goal, _)| goal.name).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     let reached = hits().filter(|(_, hits)| *hits > 0).count();
-    let _ = writeln!(text, "\nGoals reached by replaying: {reached} of {}", GOALS.len());
+    let _ = writeln!(text, "\nGoals reached by replaying: {reached} of {}", hits().count());
     let _ = writeln!(text, "  reached:     {}", wrapped(&names(true), WIDTH, 15));
     let _ = writeln!(text, "  not reached: {}", wrapped(&names(false), WIDTH, 15));
     text

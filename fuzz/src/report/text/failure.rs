@@ -61,12 +61,12 @@ fn quantity(aspect: &str) -> &str {
         "swap" => "swap slots charged at the level",
         "bytes" => "bytes",
         "leftover" | "release" => "nr_charged_bytes",
-        "css-refs" | "ref-underflow" => "css references",
-        "objcg-refs" => "references",
+        "css-refs" | "ref-underflow" | "refs" => "css references",
+        "objcg-refs" | "cache-refs" | "cache.refs" => "references",
         "id-refs" | "ids" => "id references",
         "folios" => "folios",
         "stock" => "page stock",
-        "owner" | "objcg-owner" => "owner",
+        "owner" | "objcg-owner" | "cache-owner" => "owner",
         "life" | "state" => "stage of life",
         "slots" => "number in use",
         "record" | "lost-record" => "record",
@@ -120,7 +120,7 @@ pub(crate) fn setting(program: &Program) -> String {
         counted(header.cpus.into(), "CPU"),
         counted(header.ids.into(), "memcg id"),
         counted(header.slots.into(), "swap slot"),
-        header.design
+        header.design_with_faults()
     )
 }
 

@@ -6,7 +6,7 @@ use super::WIDTH;
 use super::failure::{failure, in_one_line, setting, story};
 use super::replays::{troubles, verdicts};
 use crate::engine::runner::Engine;
-use crate::goals::GOALS;
+use crate::goals;
 use crate::program::Program;
 use crate::report::{Found, Run, replay_command};
 use crate::tally::Tally;
@@ -50,7 +50,11 @@ pub fn run(run: &Run) -> String {
     // Which goals a hunt that ended early did not reach says nothing.
     let rest =
         if run.found.is_empty() { missing(&total) } else { " before a violation ended the hunt".to_owned() };
-    heading(&mut text, "goals", &format!("{reached} of {} reached{rest}", GOALS.len()));
+    heading(
+        &mut text,
+        "goals",
+        &format!("{reached} of {} reached{rest}", goals::counted(total.goals).count()),
+    );
     let jobs = counted(run.jobs as u64, "job");
     heading(&mut text, "time", &format!("{}, {jobs}, seed {}", seconds(run.seconds), run.seed));
     text.push('\n');
@@ -101,7 +105,7 @@ fn result(run: &Run) -> Vec<String> {
 
 fn missing(total: &Tally) -> String {
     let missing: Vec<&str> =
-        GOALS.iter().zip(total.goals).filter(|(_, hits)| *hits == 0).map(|(goal, _)| goal.name).collect();
+        goals::counted(total.goals).filter(|(_, hits)| *hits == 0).map(|(goal, _)| goal.name).collect();
     if missing.is_empty() { String::new() } else { format!("; not reached: {}", missing.join(", ")) }
 }
 
@@ -137,7 +141,7 @@ fn engines(run: &Run) -> String {
 
 fn goals(total: &Tally) -> String {
     let cells: Vec<(String, String)> =
-        GOALS.iter().zip(total.goals).map(|(goal, hits)| (goal.name.to_owned(), short(hits))).collect();
+        goals::counted(total.goals).map(|(goal, hits)| (goal.name.to_owned(), short(hits))).collect();
     in_columns(&cells, 3, 2)
 }
 

@@ -4,8 +4,8 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
-    ObjectId, Op, Outcome, Pages, Ran, SlotId, TaskId, Via,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
+    ObjectId, Op, Outcome, Pages, Ran, SlabObjectId, SlabOp, SlotId, TaskId, Via,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -70,6 +70,8 @@ pub(super) fn program(dice: &mut Dice) -> Program {
             &mut program.names.slots,
             &mut program.names.tasks,
             &mut program.names.users,
+            &mut program.names.caches,
+            &mut program.names.slab_objects,
         ] {
             // Collisions, names that cannot be, and gaps are all to be expected.
             let names_to_give = ["", "A", "B", "p1", "g2", "o1", "p1_2", "c0", "ok", "9", "a b", "x_1"];
@@ -128,7 +130,14 @@ impl Generator<'_> {
         let outcome = if matches!(op, Op::Mm(MmOp::Match { .. })) {
             Outcome::Is(self.dice.one_in(2))
         } else if op == Op::Work {
-            let ran = [Ran::Nothing, Ran::Drain, Ran::Offline(group), Ran::Release(group)];
+            let ran = [
+                Ran::Nothing,
+                Ran::Drain,
+                Ran::Offline(group),
+                Ran::Release(group),
+                Ran::Create(group),
+                Ran::Cache,
+            ];
             Outcome::Ran(self.dice.pick(&ran))
         } else {
             let errno = [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev];
@@ -202,7 +211,19 @@ impl Generator<'_> {
         if self.dice.one_in(4) {
             return self.mm_op(group).map(|op| Made::Op(Op::Mm(op)));
         }
-        Some(Made::Op(match self.dice.roll(28) {
+        Some(Made::Op(match self.dice.roll(32) {
+            28 => {
+                let (size, order) =
+                    (Bytes(self.dice.pick(&[1, 256, SlabOp::MOST_SIZE])), self.dice.pick(&[0, 1, 3]));
+                let rcu = self.dice.one_in(2);
+                Op::Slab(SlabOp::CreateCache { new: CacheId(self.make(Kind::Cache)), size, order, rcu })
+            }
+            29 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(self.find(Kind::Cache)?) }),
+            30 => {
+                let cache = CacheId(self.find(Kind::Cache)?);
+                Op::Slab(SlabOp::Alloc { new: SlabObjectId(self.make(Kind::SlabObject)), cache, group })
+            }
+            31 => Op::Slab(SlabOp::Free { object: SlabObjectId(self.find(Kind::SlabObject)?) }),
             0 | 1 => {
                 let swap_max = self.limit();
                 Op::Mkdir { new: GroupId(self.make(Kind::Group)), parent: group, max: limit, swap_max }
@@ -274,7 +295,11 @@ impl Generator<'_> {
                 ])));
             }
             _ => {
+                if let Some(cache) = self.find(Kind::Cache).filter(|_| self.dice.one_in(3)) {
+                    return Some(Made::Assertion(Assertion::CacheRefs(CacheId(cache), group, count)));
+                }
                 return Some(Made::Assertion(self.dice.pick(&[
+                    Assertion::Refs(group, count),
                     Assertion::Usage(group, count),
                     Assertion::Swap(group, count),
                     Assertion::Failcnt(group, count),
