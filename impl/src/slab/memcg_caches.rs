@@ -101,6 +101,9 @@ impl Machine {
         let mut lists = self.slab.lists.lock(e);
         let Some(list) = lists.of_memcg.get_mut(memcg.index()) else { return };
         let caches = std::mem::take(list);
+        if caches.is_empty() {
+            return;
+        }
         for cache in &caches {
             self.deactivate_cache(e, *cache, memcg);
         }
