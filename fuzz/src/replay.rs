@@ -104,8 +104,13 @@ pub fn replay(path: &Path, program: Program) -> Replay {
             (recording, verdict)
         }
         Err(why) => {
-            let nothing =
-                Recording { steps: Vec::new(), sides: Vec::new(), cached: Vec::new(), violation: None };
+            let nothing = Recording {
+                steps: Vec::new(),
+                sides: Vec::new(),
+                cached: Vec::new(),
+                violation: None,
+                timeline: None,
+            };
             (nothing, Verdict::Stale(why))
         }
     };

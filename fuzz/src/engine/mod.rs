@@ -16,6 +16,7 @@ pub mod runner;
 mod step_laws;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 mod witness;
 
 use crate::violation::Violation;
@@ -58,4 +59,6 @@ pub struct Recording {
     pub cached: Vec<String>,
     /// The violation, with provenance.
     pub violation: Option<Violation>,
+    /// What the lanes did, if there were any.
+    pub timeline: Option<timeline::Timeline>,
 }

@@ -27,7 +27,7 @@ impl Lockstep {
             result.err().map(|violation| Violation { provenance: self.provenance(&names), ..*violation });
         let sides = self.sides(&names);
         let cached = self.cached(&names);
-        Recording { steps: recorder.steps, sides, cached, violation }
+        Recording { steps: recorder.steps, sides, cached, violation, timeline: None }
     }
 
     /// Both sides as they are now, a row per group and quantity. Groups that both sides have freed are left out.
