@@ -2,6 +2,7 @@
 //!
 //! A timeline is plain data. Engines write it, reports read it; it knows of neither.
 
+use std::collections::BTreeMap;
 use stocktake_impl::{Access, Label};
 
 /// Everything that happened in the parallel part of an execution, in the order in which it happened.
@@ -11,6 +12,10 @@ pub struct Timeline {
     pub lanes: usize,
     /// What happened.
     pub events: Vec<Event>,
+    /// What lives in the slots of the machine's arenas, in the program's names: `A/B` for a group, `objcg of A/B`,
+    /// `p1` for a folio. The key is the label of the slot's generation word, as
+    /// `Label::new(What::MemcgGeneration, slot)`. A slot that was used again is `A, then B`.
+    pub owners: BTreeMap<Label, String>,
 }
 
 /// One thing that one lane did.
@@ -24,7 +29,8 @@ pub struct Event {
     pub switch: Option<Switch>,
     /// What it did.
     pub what: Happening,
-    /// Quantities that differ from what the books expect, from this event on.
+    /// Quantities that have come to differ from what the books expect, or differ otherwise than before, with this
+    /// event. One that agrees again is listed once more, with both numbers the same.
     pub differences: Vec<Difference>,
 }
 
