@@ -9,7 +9,7 @@ use crate::Fault;
 /// What a shared word is. The index in [`Label`] says whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-#[allow(missing_docs)] // The names are the kernel's; `Label::name` spells them out.
+#[allow(missing_docs)] // The names are the kernel's; `What::meaning` spells them out.
 pub enum What {
     MemcgGeneration,
     MemoryUsage,

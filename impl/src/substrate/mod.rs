@@ -7,6 +7,7 @@ pub mod arena;
 pub mod cpu;
 pub mod css;
 pub mod env;
+pub mod meaning;
 pub mod page_counter;
 pub mod page_stock;
 pub mod rcu;
