@@ -140,6 +140,27 @@ goals! {
         SlabFreedAfterGrace, "slab-freed-after-grace", "a slab without objects is freed only after a grace period";
         SlabChargeRefunded, "slab-charge-refunded", "an object is charged, then no slab can be had, and the charge goes back";
         CacheReleased, "cache-released", "a kmem_cache is freed";
+        HugeFallback, "huge-fallback", "a huge page cannot be had or charged, and a small one takes its place";
+        InsertFailed, "insert-failed", "a page that has been charged cannot be inserted";
+        InsertRaced, "insert-raced", "a fault finds the index entry changed after it has charged its page";
+        BatchGrew, "batch-grew", "two pages of a list are uncharged in one piece";
+        BatchEnded, "batch-ended", "a list of pages goes on with a page of another group";
+        ShmemSwappedOut, "shmem-swapped-out", "a page of shmem is swapped out";
+        SwapCacheHit, "swap-cache-hit", "a fault finds its page in the swap cache";
+        SwapCacheRead, "swap-cache-read", "a page is read into the swap cache";
+        SwapCacheInsertFailed, "swap-cache-insert-failed", "a page cannot be inserted into the swap cache";
+        SwapCacheRedirtied, "swap-cache-redirtied", "a page in the swap cache is written to";
+        SlotCopyFreed, "slot-copy-freed", "a swap device frees its copy of a page that has just been read";
+        SlotGoneBeforeRead, "slot-gone-before-read", "a slot is freed between lookup and read";
+        SwapNotConfirmed, "swap-not-confirmed", "page and index entry no longer belong together when the page is locked";
+        WaitedForWriteback, "waited-for-writeback", "a fault waits for the writeback of its page";
+        FaultRetried, "fault-retried", "a fault looks again, as the index entry has changed";
+        StrandedByLock, "stranded-by-lock", "a hole punch leaves a page in the swap cache that somebody has locked";
+        StrandedByWriteback, "stranded-by-writeback", "a hole punch leaves a page in the swap cache that is being written";
+        StaleReclaimed, "stale-reclaimed", "a stranded page is reclaimed";
+        SwapCacheReclaimed, "swap-cache-reclaimed", "a page of the swap cache is reclaimed, and its slots stay";
+        SwappedOff, "swapped-off", "every file is swapped in";
+        FailedFaultRaced, "failed-fault-raced", "a fault fails after its index entry has changed";
     }
     elsewhere {
         CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
@@ -150,6 +171,8 @@ goals! {
         DestroyMetKill, "destroy-met-kill", "slab=5.3: a root cache is destroyed while a group's cache is being killed";
         SlabFreedAtRoot, "slab-freed-at-root", "slab=5.3: a slab that was reparented to root is freed, and root's counter keeps it";
         SlabFreedByRemovedGroup, "slab-freed-by-removed-group", "slab=page-pins: the slab of a removed group is freed";
+        SwapInChargeFailed, "swap-in-charge-failed", "shmem=5.4 and the mail's: a page in the swap cache cannot be charged";
+        StaleUnchargedReclaimed, "stale-uncharged-reclaimed", "shmem=5.4 and the mail's: a stranded page that nobody is charged for is reclaimed";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -4,8 +4,8 @@
 
 use stocktake_impl::{Design, Fault};
 use stocktake_model::{
-    CacheId, ChargeId, CpuId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, SlabObjectId,
-    SlabOp, SlotId, TaskId,
+    CacheId, ChargeId, CpuId, FileId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp,
+    ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
 };
 
 /// One program.
@@ -139,6 +139,10 @@ pub enum Assertion {
     Mapped(GroupId, u64),
     /// `mark A 1`: movers of A that this CPU sees.
     Mark(GroupId, u64),
+    /// `stranded 1`: swap entries that nothing leads to, though the swap cache has a page for them.
+    Stranded(u64),
+    /// `slots 3`: swap slots in use.
+    Slots(u64),
 }
 
 /// The stage of life of a group.
@@ -158,7 +162,7 @@ pub enum State {
 
 /// Names of what a program creates, in the order of the numbers in [`stocktake_model::GroupId`] and its like.
 ///
-/// A missing name is generated: `g1`, `o0`, `p0`, `c0`, `s0`, `k0`, `x0`. A group's name is the last part of its path.
+/// A missing name is generated: `g1`, `o0`, `p0`, `c0`, `s0`, `k0`, `x0`, `f0`. A group's name is the last part of its path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Names of groups; index 0 is root and is not used.
@@ -179,6 +183,8 @@ pub struct Names {
     pub caches: Vec<String>,
     /// Names of objects of kmem_caches.
     pub slab_objects: Vec<String>,
+    /// Names of files of shmem.
+    pub files: Vec<String>,
 }
 
 /// How many of each kind a program creates: one more than the highest number in use.
@@ -202,6 +208,10 @@ pub struct Population {
     pub caches: usize,
     /// Objects of kmem_caches.
     pub slab_objects: usize,
+    /// Files of shmem.
+    pub files: usize,
+    /// The most pages of shmem that can exist at once.
+    pub shmem_pages: usize,
 }
 
 impl Program {
@@ -237,6 +247,20 @@ impl Program {
             Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => {
                 most.slab_objects = most.slab_objects.max(usize::from(n) + 1);
             }
+            Op::Page(op) => match op {
+                PageOp::File { new, .. } | PageOp::Anon { new, .. } | PageOp::Hugetlb { new } => {
+                    most.charges = most.charges.max(usize::from(new.0) + 1);
+                }
+                PageOp::FreeList { .. } => {}
+            },
+            Op::Shmem(op) => match op {
+                ShmemOp::File { new: FileId(n) } => most.files = most.files.max(usize::from(n) + 1),
+                // A fault that tries again, or that gives up a huge page, has the old page for a moment still.
+                ShmemOp::Fault { .. } | ShmemOp::Stage(ShmemStage::Read | ShmemStage::Charge) => {
+                    most.shmem_pages += 2;
+                }
+                _ => {}
+            },
             _ => {}
         };
         for step in &self.steps {

@@ -22,7 +22,14 @@ pub struct Tally {
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { executions: 0, steps: 0, skipped: 0, exact: 0, divergent: [0; 4], goals: [0; goals::COUNT] }
+        Tally {
+            executions: 0,
+            steps: 0,
+            skipped: 0,
+            exact: 0,
+            divergent: [0; Reason::ALL.len()],
+            goals: [0; goals::COUNT],
+        }
     }
 }
 

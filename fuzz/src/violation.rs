@@ -36,13 +36,15 @@ pub enum Invariant {
     I14 = 14,
     /// Every outcome is one that the specification allows.
     I16 = 16,
+    /// A fault on a page finds the version last written to it.
+    I17 = 17,
     /// A hand-written trace insisted on a number or an outcome that was not found.
     Assert = 0,
 }
 
 impl Invariant {
     /// All of them, in the order of the table.
-    pub const ALL: [Invariant; 16] = [
+    pub const ALL: [Invariant; 17] = [
         Invariant::I1,
         Invariant::I2,
         Invariant::I3,
@@ -58,6 +60,7 @@ impl Invariant {
         Invariant::I13,
         Invariant::I14,
         Invariant::I16,
+        Invariant::I17,
         Invariant::Assert,
     ];
 
@@ -79,6 +82,7 @@ impl Invariant {
             Invariant::I13 => "I13",
             Invariant::I14 => "I14",
             Invariant::I16 => "I16",
+            Invariant::I17 => "I17",
             Invariant::Assert => "assert",
         }
     }
@@ -113,6 +117,7 @@ impl Invariant {
                 "after a drain of a subtree no CPU keeps stock of it, unless its drain is queued"
             }
             Invariant::I16 => "every outcome is one that the specification allows",
+            Invariant::I17 => "a fault on a page finds the version last written to it",
             Invariant::Assert => "the trace insists on it",
         }
     }

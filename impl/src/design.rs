@@ -18,6 +18,10 @@ pub struct Design {
     pub slab: SlabDesign,
     /// How mapped pages are counted while charges move.
     pub mapped: MappedDesign,
+    /// How pages of the page cache and anonymous pages are charged.
+    pub charge: ChargeDesign,
+    /// How pages of shmem are charged and swapped in.
+    pub shmem: ShmemDesign,
 }
 
 /// The kind of a design.
@@ -136,6 +140,30 @@ rooms! {
             "the corrected one, but the mark is raised on online CPUs alone";
         SectionFirst = "section-first", Corrected, "Linux 3.18, mem_cgroup_begin_page_stat",
             "both halves of a mapping lie in one section, and the mover asks the mapcount";
+    }
+    /// How pages of the page cache and anonymous pages are charged.
+    charge: ChargeDesign = "charge" {
+        TryCommit = "try-commit", Old, "Linux 3.17 to 5.7, what seed 004 replaces",
+            "a try charges the counters, and a commit or a cancel follows when the page has been inserted or not";
+        AsMailed = "as-mailed", AsMailed, "seed 004, the mail of 20 April 2020",
+            "page cache is charged and bound in one step, anonymous pages in three calls still";
+        (default) SingleStep = "single-step", Corrected, "Linux 5.8 (9d82c69438d0, be5d0a74c62d)",
+            "all pages are charged and bound in one step, and uncharged when they are freed";
+    }
+    /// How pages of shmem are charged and swapped in.
+    shmem: ShmemDesign = "shmem" {
+        Linux54 = "5.4", Old, "Linux 3.7 (215c02bc33bb) to 5.7, what seed 004 replaces",
+            "try, insert, commit or cancel; a page whose insertion fails is taken out of the swap cache";
+        AsMailed = "as-mailed", AsMailed, "seed 004, the mail of 20 April 2020",
+            "charged in one step within the insertion: the swap cache is cleared whatever has failed";
+        EexistOnly = "eexist-only", New, "seed 004, Kim's answer of 22 April 2020",
+            "as mailed, but the swap cache is cleared only if the index entry is another";
+        Enoent = "enoent", New, "seed 004, the first repair, KERNEL-FACTS 1.5",
+            "an index entry that is gone is ENOENT, and only then the swap cache is cleared";
+        PunchLocks = "punch-locks", New, "seed 004, Kim's answer of 23 April 2020",
+            "as eexist-only, and a hole punch waits for the lock of a page in the swap cache";
+        (default) Final = "final", Corrected, "Linux 5.8 (14235ab36019, 3fea5a499d57, 4c6355b25e8b)",
+            "charged as it is read into the swap cache, which no failure clears; stale pages are reclaim's";
     }
 }
 

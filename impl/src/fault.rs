@@ -3,7 +3,7 @@
 //! A fault is present only where the environment allows faults ([`crate::Env::FAULTS`]); the plain machine
 //! contains none of these branches.
 
-use crate::{Design, SlabDesign};
+use crate::{ChargeDesign, Design, ShmemDesign, SlabDesign};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident, $id:literal, $source:literal, $title:literal;)*) => {
@@ -109,6 +109,26 @@ faults! {
         "when the creation of a group's cache cannot be scheduled, the reference to the group is kept";
     K1, "K1", "this project, after the slab hooks of Linux 5.9",
         "an object whose slab cannot be allocated stays charged";
+    S20, "S20", "seed 004, try_charge, commit and cancel",
+        "a try that succeeded is neither committed nor cancelled when the page cannot be inserted";
+    S21, "S21", "seed 004, mem_cgroup_charge",
+        "a charged page that cannot be inserted is freed without being uncharged";
+    S21b, "S21b", "seed 004, mem_cgroup_charge",
+        "a charged page that cannot be inserted is uncharged by hand, and once more when it is freed";
+    S22, "S22", "seed 004, shmem_swapin_page",
+        "a page that cannot be charged is taken out of the swap cache though its index entry still needs it";
+    S23, "S23", "seed 004, shmem_undo_range against shmem_swapin_page",
+        "reclaim passes over pages of the swap cache that nothing leads to";
+    S24, "S24", "seed 004, Weiner's question of 22 April 2020",
+        "reclaim walks the pages of groups only, and finds no stale page whose charge has failed";
+    B38, "B38", "73f576c04b94, Linux 4.8",
+        "a memcg id is given back only when its group is freed, so that page cache pins it";
+    B41, "B41", "cae3af62b33a, Linux 5.12",
+        "swap-in gives the swap charge back although the slot lives on, as only v1 may";
+    B72, "B72", "9acbe135588e, Linux 5.13, the order of charge and insertion",
+        "a page that is charged and cannot be inserted into the swap cache is freed without being uncharged";
+    U1, "U1", "this project, after mem_cgroup_uncharge_list",
+        "a list of pages is uncharged from the group of its first page";
 }
 
 impl Fault {
@@ -120,6 +140,10 @@ impl Fault {
                 Design { slab: SlabDesign::Caches53, ..chosen }
             }
             Fault::K1 => Design { slab: SlabDesign::Objcg, ..chosen },
+            Fault::S20 => Design { charge: ChargeDesign::TryCommit, ..chosen },
+            Fault::S22 => Design { shmem: ShmemDesign::EexistOnly, ..chosen },
+            Fault::S24 => Design { shmem: ShmemDesign::Linux54, ..chosen },
+            Fault::B72 => Design { shmem: ShmemDesign::Final, ..chosen },
             _ => chosen,
         }
     }

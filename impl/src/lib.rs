@@ -9,6 +9,7 @@
 //! a lifetime bug shows as a stale handle rather than as undefined behaviour.
 #![forbid(unsafe_code)]
 
+mod charge;
 mod design;
 mod fault;
 mod file_mapped;
@@ -18,13 +19,15 @@ mod machine;
 mod memcg;
 mod mm;
 mod obj_cgroup;
+mod shmem;
 mod slab;
 pub mod substrate;
 mod swap;
 
+pub use charge::{Faulted, HUGE_PAGE};
 pub use design::{
-    Design, Kind, MappedDesign, MmDesign, OfflineDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS,
-    Variant,
+    ChargeDesign, Design, Kind, MappedDesign, MmDesign, OfflineDesign, ShmemDesign, SlabDesign, StockDesign,
+    UnknownVariant, VARIANTS, Variant,
 };
 pub use fault::{Fault, Faults};
 pub use file_mapped::{MappedHalf, STAT_CPUS, Stat};
@@ -33,6 +36,7 @@ pub use machine::{Config, Machine, Wiring};
 pub use memcg::{Memcg, MemcgRef};
 pub use mm::{Mm, MmRef, MmView, Task, TaskRef, TaskView};
 pub use obj_cgroup::{Objcg, ObjcgRef};
+pub use shmem::{Charged, FileRef, IndexView, Lookup, Punched, ShmemFault, ShmemRead, ShmemStage};
 pub use slab::{CacheRef, CacheView, KmemCache, Slab, SlabObject, SlabRef, SlabView, SlabWork, Stage};
 pub use substrate::arena::Handle;
 pub use substrate::cpu::{Cpu, STOCK_SLOTS};

@@ -5,6 +5,7 @@ use crate::file_mapped::Stats;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::mm;
 use crate::obj_cgroup::{Objcg, ObjcgLists};
+use crate::shmem::ShmemRoom;
 use crate::slab::SlabRoom;
 use crate::substrate::arena::Arena;
 use crate::substrate::cpu::{Cpu, CpuShared};
@@ -50,6 +51,8 @@ pub struct Config {
     pub caches: usize,
     /// Objects of kmem_caches that can exist at once.
     pub slab_objects: usize,
+    /// Files of shmem.
+    pub files: usize,
     /// How the counters are wired.
     pub wiring: Wiring,
     /// Which variant each room uses.
@@ -68,6 +71,7 @@ impl Default for Config {
             mms: 16,
             caches: 0,
             slab_objects: 0,
+            files: 0,
             wiring: Wiring::default(),
             design: Design::default(),
         }
@@ -86,6 +90,7 @@ pub struct Machine {
     pub(crate) ids: Lock<IdTable>,
     pub(crate) objcg_lists: Lock<ObjcgLists>,
     pub(crate) slab: SlabRoom,
+    pub(crate) shmem: ShmemRoom,
     pub(crate) cpus: Vec<CpuShared>,
     /// Work that any CPU may run.
     pub(crate) unbound: Lock<VecDeque<Work>>,
@@ -116,6 +121,7 @@ impl Machine {
             ids: Lock::new(Label::new(What::IdTable, 0), IdTable::default()),
             objcg_lists: Lock::new(Label::new(What::ObjcgLists, 0), vec![Vec::new(); config.memcgs].into()),
             slab: SlabRoom::new(),
+            shmem: ShmemRoom::new(),
             cpus: (0..config.cpus).map(CpuShared::new).collect(),
             unbound: Lock::new(Label::new(What::UnboundQueue, 0), VecDeque::new()),
             rcu: Rcu::new(),
@@ -146,6 +152,8 @@ impl Machine {
         for slot in &self.slots[..slots_used] {
             slot.used.init(0);
             slot.record.init(0);
+            slot.map.init(0);
+            slot.cache.init(0);
         }
         if config.slots > self.slots.len() {
             self.slots = (0..config.slots).map(SwapSlot::empty).collect();
@@ -157,6 +165,7 @@ impl Machine {
         self.folios.reset();
         self.slot_table.get_mut().reset(config.slots);
         self.slab.reset(&config);
+        self.shmem.reset(config.files);
         self.unbound.get_mut().clear();
         self.rcu.reset();
         self.mm.reset(&config);

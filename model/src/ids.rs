@@ -61,6 +61,11 @@ id! {
     SlabObjectId(u16)
 }
 
+id! {
+    /// A file of shmem: `f1 = shmem.file`.
+    FileId(u16)
+}
+
 impl GroupId {
     /// The root cgroup.
     pub const ROOT: GroupId = GroupId(0);

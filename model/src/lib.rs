@@ -15,8 +15,12 @@ mod op;
 mod outcome;
 mod units;
 
-pub use ids::{CacheId, ChargeId, CpuId, GroupId, MmUserId, ObjcgId, ObjectId, SlabObjectId, SlotId, TaskId};
-pub use model::{Config, FileMapped, GroupLife, Half, Holders, Model, Skip, SlabCharge, SlabRule};
-pub use op::{Failure, MappedOp, MmOp, Mode, Op, SlabOp, Step, Via};
+pub use ids::{
+    CacheId, ChargeId, CpuId, FileId, GroupId, MmUserId, ObjcgId, ObjectId, SlabObjectId, SlotId, TaskId,
+};
+pub use model::{
+    Config, FileMapped, GroupLife, Half, Holders, Model, ShmemCharge, ShmemRule, Skip, SlabCharge, SlabRule,
+};
+pub use op::{Failure, FreeList, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, ShmemStage, SlabOp, Step, Via};
 pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};
 pub use units::{Bytes, Limit, PAGE_SIZE, Pages};

@@ -7,13 +7,14 @@
 //!
 //! One idea a file: [`tree`] groups, their lives and their ids; [`limits`] what fits; [`pages`] folios;
 //! [`obj_cgroup`] objects; [`swap`] slots; [`mm`] tasks and mms; [`mapped`] mapped pages and moving charges;
-//! [`slab`] kmem_caches; [`cpus`] CPUs. In each of them stand the rules that an operation is admitted by, its answer
+//! [`slab`] kmem_caches; [`charge`] pages charged and inserted; [`shmem`] files of shmem; [`cpus`] CPUs. In each of them stand the rules that an operation is admitted by, its answer
 //! and its effect. [`step`] only hands out, [`allowed`] holds the legal divergences and [`questions`] what an invariant checker may ask.
 //!
 //! Totals are kept running, level by level, because a checker asks for them after every step; the tests recompute
 //! each of them from its definition.
 
 mod allowed;
+mod charge;
 mod cpus;
 mod limits;
 mod mapped;
@@ -22,6 +23,7 @@ mod names;
 mod obj_cgroup;
 mod pages;
 mod questions;
+mod shmem;
 mod slab;
 mod step;
 mod swap;
@@ -39,6 +41,8 @@ use names::Names;
 use obj_cgroup::{Bucket, Object};
 use pages::Folio;
 pub use questions::Holders;
+use shmem::Shmem;
+pub use shmem::{ShmemCharge, ShmemRule};
 use slab::{Cache, SlabObject, Slabs};
 pub use slab::{SlabCharge, SlabRule};
 use swap::Slot;
@@ -74,6 +78,8 @@ pub enum Skip {
     NoChange,
     /// The CPU is in the middle of another operation, or the group takes part in a move.
     InOperation,
+    /// Somebody else has a lock that the operation needs, and it would wait.
+    Waits,
     /// The folio is mapped, so that nobody can free it; or it is not mapped, so that nobody can unmap it.
     Mapping,
 }
@@ -102,6 +108,7 @@ pub struct Model {
     cpus: Vec<Cpu>,
     mms: Mms,
     mapped: Mapped,
+    shmem: Shmem,
 }
 
 impl Model {
@@ -124,6 +131,7 @@ impl Model {
             cpus: Vec::new(),
             mms: Mms::default(),
             mapped: Mapped::default(),
+            shmem: Shmem::default(),
         };
         model.reset(config);
         model
@@ -147,6 +155,7 @@ impl Model {
         self.slab_objects.clear();
         self.slabs.clear();
         self.mapped.clear();
+        self.shmem.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

@@ -1,11 +1,15 @@
 //! The vocabulary: every operation that a program may contain.
 
+mod charge;
 mod mapped;
 mod mm;
+mod shmem;
 mod slab;
 
+pub use charge::{FreeList, PageOp};
 pub use mapped::MappedOp;
 pub use mm::{MmOp, Via};
+pub use shmem::{ShmemOp, ShmemStage};
 pub use slab::SlabOp;
 
 use crate::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Pages, SlotId};
@@ -28,8 +32,10 @@ pub enum Mode {
 pub enum Failure {
     /// The operation's first allocation fails.
     Alloc,
-    /// The first trylock that the operation tries fails: the stock's `local_trylock`, or the drain mutex.
+    /// The first trylock that the operation tries fails: the stock's `local_trylock`, the drain mutex, or a page lock.
     Trylock,
+    /// The first insertion of a page where it belongs fails.
+    Insert,
 }
 
 /// One operation, the CPU it runs on, and the failure injected into it.
@@ -179,6 +185,10 @@ pub enum Op {
     },
     /// An operation on mapped pages, or on charges that move.
     Mapped(MappedOp),
+    /// An operation that charges a page and inserts it, or frees several.
+    Page(PageOp),
+    /// An operation on files of shmem.
+    Shmem(ShmemOp),
     /// Run one queued work item: of this CPU, or else one that is bound to no CPU.
     Work,
     /// Let a grace period elapse, and run the callbacks that waited for it.

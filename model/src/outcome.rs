@@ -14,6 +14,10 @@ pub enum Errno {
     NoSpace,
     /// `ENODEV`: the group has been removed.
     NoDev,
+    /// `EEXIST`: the place of a page is another's by now; whoever asked looks again.
+    Exist,
+    /// `ENOENT`: what led to a page is gone. No specification allows it; a design answers it.
+    NoEnt,
 }
 
 /// A work item that was run.
@@ -45,6 +49,12 @@ pub enum Outcome {
     Refused(Errno),
     /// Yes or no, to a question.
     Is(bool),
+    /// It was done, and this is the version that the page contains.
+    Read(u32),
+    /// It was done with a small page in the place of a huge one.
+    Small,
+    /// It was done, and has left a page in the swap cache, and its slots, with nothing that leads to them.
+    Stranded,
     /// Answer of [`Op::Work`](crate::Op::Work).
     Ran(Ran),
 }
@@ -62,12 +72,19 @@ pub enum Reason {
     Offlining,
     /// A small charge fails beside a large failing one. Only where operations overlap.
     FalseLockOut,
+    /// A hole punch leaves a page in the swap cache, as somebody has it locked or it is being written.
+    Stranded,
 }
 
 impl Reason {
     /// All reasons, in the order in which reports list them.
-    pub const ALL: [Reason; 4] =
-        [Reason::RemoteStock, Reason::StockHitOverMax, Reason::Offlining, Reason::FalseLockOut];
+    pub const ALL: [Reason; 5] = [
+        Reason::RemoteStock,
+        Reason::StockHitOverMax,
+        Reason::Offlining,
+        Reason::FalseLockOut,
+        Reason::Stranded,
+    ];
 
     /// The word used in reports.
     pub fn name(self) -> &'static str {
@@ -76,6 +93,7 @@ impl Reason {
             Reason::StockHitOverMax => "stock-hit-over-max",
             Reason::Offlining => "offlining",
             Reason::FalseLockOut => "false-lock-out",
+            Reason::Stranded => "stranded",
         }
     }
 }

@@ -144,6 +144,11 @@ impl Books {
         cached.map_or(0, |(_, pages)| *pages)
     }
 
+    /// Pages of all groups in the page stock of a CPU, when it was last looked at.
+    pub(crate) fn all_local_pages(&self, cpu: usize) -> u64 {
+        self.cpus[cpu].pages.iter().flatten().map(|(_, pages)| *pages).sum()
+    }
+
     /// Bytes of an objcg in the byte stock of a CPU, when it was last looked at.
     pub(crate) fn local_bytes(&self, cpu: usize, birth: GroupId) -> u64 {
         match self.cpus[cpu].bytes {

@@ -3,7 +3,7 @@
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::Label;
-use stocktake_model::{CacheId, GroupId};
+use stocktake_model::{CacheId, FileId, GroupId};
 
 /// What a law is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) enum Thing {
     /// The kmem_cache of this name that was created for this group; root's is the one that the program created.
     Cache(CacheId, GroupId),
     SwapSlots,
+    /// This file of shmem.
+    File(FileId),
     /// The step itself.
     Step,
 }

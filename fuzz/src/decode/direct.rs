@@ -61,6 +61,7 @@ pub(super) struct Walk {
     pub(super) users: Given,
     pub(super) caches: Given,
     pub(super) slab_objects: Given,
+    pub(super) files: Given,
 }
 
 impl Walk {
@@ -68,8 +69,8 @@ impl Walk {
     pub(super) fn new(cpus: u8) -> Walk {
         let mut groups = Given::NONE;
         groups.give(GroupId::ROOT.0);
-        let [objcgs, charges, objects, slots, tasks, users, caches, slab_objects] = [Given::NONE; 8];
-        Walk { cpus, groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects }
+        let [objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files] = [Given::NONE; 9];
+        Walk { cpus, groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files }
     }
 }
 
@@ -93,6 +94,7 @@ pub(super) fn decode(input: &mut Input<'_>, program: &mut Program) {
         match Tag::of_byte(input.byte()) {
             Tag::FailAlloc => fail = Some(Failure::Alloc),
             Tag::FailTrylock => fail = Some(Failure::Trylock),
+            Tag::FailInsert => fail = Some(Failure::Insert),
             Tag::Name => reader.name = Some(input.byte()).map(|byte| (byte, read_escaped(byte, input))),
             Tag::Op(kind) => {
                 let cpu = reader.cpu(input);
@@ -169,6 +171,28 @@ impl Reader {
             Kind::SwapFree => Op::SwapFree { slot: SlotId(operand(&walk.slots, input)) },
             Kind::CacheCreate | Kind::CacheDestroy | Kind::SlabAlloc | Kind::SlabFree => {
                 return self.slab_op(kind, name, input);
+            }
+            Kind::PageFile
+            | Kind::PageAnon
+            | Kind::PageHugetlb
+            | Kind::FreeList
+            | Kind::ShmemFile
+            | Kind::ShmemFault
+            | Kind::ShmemLookup
+            | Kind::ShmemRead
+            | Kind::ShmemLock
+            | Kind::ShmemConfirm
+            | Kind::ShmemCharge
+            | Kind::ShmemInsert
+            | Kind::ShmemFinish
+            | Kind::ShmemWrite
+            | Kind::ShmemOut
+            | Kind::ShmemWritten
+            | Kind::SwapNotify
+            | Kind::ShmemPunch
+            | Kind::SwapReclaim
+            | Kind::Swapoff => {
+                return self.page_or_shmem_op(kind, name, input);
             }
             Kind::CpuDown => Op::CpuDown { target: self.cpu(input) },
             Kind::CpuUp => Op::CpuUp { target: self.cpu(input) },

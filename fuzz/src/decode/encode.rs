@@ -7,7 +7,7 @@ use super::direct::{ESCAPE, GAPS, MAX_DIRECT_STEPS, NAMES, Walk};
 use super::number::{self, MOST_BYTES, MOST_LIMIT, MOST_PAGES};
 use super::tags::{self, Kind};
 use crate::program::{Action, Header, Program};
-use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, Pages, SlabOp};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, PageOp, Pages, ShmemOp, SlabOp};
 
 /// Why a program has no bytes in the direct profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +125,7 @@ impl Writer {
         match step.fail {
             Some(Failure::Alloc) => self.out.push(tags::FAIL_ALLOC),
             Some(Failure::Trylock) => self.out.push(tags::FAIL_TRYLOCK),
+            Some(Failure::Insert) => self.out.push(tags::FAIL_INSERT),
             None => {}
         }
         let at = self.step;
@@ -136,6 +137,10 @@ impl Writer {
             Op::ObjCharge { new, .. } => Some((&mut self.walk.objects, new.0)),
             Op::SwapOut { new, .. } => Some((&mut self.walk.slots, new.0)),
             Op::Mm(ref op) => self.mm_name(op),
+            Op::Page(PageOp::File { new, .. } | PageOp::Anon { new, .. } | PageOp::Hugetlb { new }) => {
+                Some((&mut self.walk.charges, new.0))
+            }
+            Op::Shmem(ShmemOp::File { new }) => Some((&mut self.walk.files, new.0)),
             Op::Slab(SlabOp::CreateCache { new, .. }) => Some((&mut self.walk.caches, new.0)),
             Op::Slab(SlabOp::Alloc { new, .. }) => Some((&mut self.walk.slab_objects, new.0)),
             _ => None,
@@ -194,6 +199,8 @@ impl Writer {
             }
             Op::SwapFree { slot } => self.operand(slot.0, self.walk.slots.next)?,
             Op::Slab(op) => self.slab_operands(&op)?,
+            Op::Page(op) => self.page_operands(&op)?,
+            Op::Shmem(op) => self.shmem_operands(&op)?,
             Op::Mapped(op) => match op {
                 MappedOp::Map { charge }
                 | MappedOp::MapBegin { charge }

@@ -26,6 +26,7 @@ mod number;
 mod picture;
 mod scenario;
 mod script;
+mod shmem;
 mod slab;
 mod swarm;
 mod tags;
@@ -138,6 +139,7 @@ fn clear(program: &mut Program) {
         &mut names.users,
         &mut names.caches,
         &mut names.slab_objects,
+        &mut names.files,
     ] {
         names.clear();
     }

@@ -10,6 +10,7 @@ mod names;
 pub(super) use mapped::{Half, Mapped};
 pub(super) use names::{CAPACITY, Names};
 
+use super::shmem::Files;
 use super::slab::Caches;
 use stocktake_model::{CpuId, GroupId, Limit, Mode};
 
@@ -101,6 +102,7 @@ pub(super) struct Picture {
     pub(super) mm: mm::Tasks,
     pub(super) slab: Caches,
     pub(super) mapped: Mapped,
+    pub(super) files: Files,
 }
 
 impl Picture {
@@ -129,6 +131,7 @@ impl Picture {
             mm: mm::Tasks::new(),
             slab: Caches::new(),
             mapped: Mapped::new(mode != Mode::V2),
+            files: Files::new(),
         };
         picture.group[0].max = NO_LIMIT;
         picture.group[0].swap_max = NO_LIMIT;
@@ -140,7 +143,7 @@ impl Picture {
     /// One of the CPUs that are up, and not in the middle of something if that can be had.
     #[inline]
     pub(super) fn cpu(&self, choice: u8) -> CpuId {
-        let idle = self.up & !self.mapped.busy();
+        let idle = self.up & !self.mapped.busy() & !self.files.busy();
         nth(if idle != 0 { idle } else { self.up }, choice)
     }
 
@@ -272,6 +275,11 @@ impl Picture {
     pub(super) fn usage(&self, group: GroupId) -> u64 {
         let group = self.group(group);
         u64::from(group.pages + group.bytes.div_ceil(PAGE))
+    }
+
+    /// Pages that probably fit into `group`, by its own limit.
+    pub(super) fn room(&self, group: GroupId) -> u64 {
+        u64::from(self.group(group).max).saturating_sub(self.usage(group))
     }
 
     // Counters

@@ -8,7 +8,7 @@ use super::picture::{GROUPS, Picture};
 use super::weights::Weights;
 use crate::program;
 use stocktake_model::{
-    Bytes, ChargeId, CpuId, Failure, GroupId, Limit, ObjcgId, ObjectId, Op, Pages, SlotId, Step,
+    Bytes, ChargeId, CpuId, Failure, GroupId, Limit, ObjcgId, ObjectId, Op, Pages, ShmemOp, SlotId, Step,
 };
 
 /// A program being written.
@@ -75,6 +75,9 @@ impl<'a, 'p> Script<'a, 'p> {
     pub(super) fn push(&mut self, at: CpuId, op: Op) {
         if self.picture.mapped.busy() != 0 {
             self.end_half(self.picture.runner(at));
+        }
+        if self.picture.files.busy() != 0 && !matches!(op, Op::Shmem(ShmemOp::Stage(_))) {
+            self.end_fault(self.picture.runner(at));
         }
         if self.is_full() {
             return;
@@ -225,6 +228,7 @@ impl<'a, 'p> Script<'a, 'p> {
         let by = if at == target { self.picture.other_cpu(target, 0) } else { Some(at) };
         if let Some(by) = by {
             self.end_half(target);
+            self.end_fault(target);
             self.picture.cpu_down(target);
             self.push(by, Op::CpuDown { target });
         }

@@ -63,6 +63,7 @@ impl Script<'_, '_> {
             self.fail = match place >> 3 {
                 31 if self.weights.alloc => Some(Failure::Alloc),
                 30 if self.weights.trylock => Some(Failure::Trylock),
+                29 if self.weights.insert => Some(Failure::Insert),
                 _ => None,
             };
         }
@@ -176,6 +177,25 @@ impl Script<'_, '_> {
                 let group = self.some_group();
                 self.drain_all(at, group);
             }
+            Kind::PageFile | Kind::PageAnon | Kind::PageHugetlb | Kind::FreeList => {
+                self.random_page(kind, at)
+            }
+            Kind::ShmemFile
+            | Kind::ShmemFault
+            | Kind::ShmemLookup
+            | Kind::ShmemRead
+            | Kind::ShmemLock
+            | Kind::ShmemConfirm
+            | Kind::ShmemCharge
+            | Kind::ShmemInsert
+            | Kind::ShmemFinish
+            | Kind::ShmemWrite
+            | Kind::ShmemOut
+            | Kind::ShmemWritten
+            | Kind::SwapNotify
+            | Kind::ShmemPunch
+            | Kind::SwapReclaim
+            | Kind::Swapoff => self.random_shmem(kind, at),
             Kind::Map
             | Kind::MapBegin
             | Kind::MapEnd

@@ -82,6 +82,26 @@ kinds! {
     113 CacheDestroy
     114 SlabAlloc
     115 SlabFree
+    129 PageFile
+    130 PageAnon
+    131 PageHugetlb
+    132 FreeList
+    136 ShmemFile
+    137 ShmemFault
+    138 ShmemLookup
+    139 ShmemRead
+    140 ShmemLock
+    141 ShmemConfirm
+    142 ShmemCharge
+    143 ShmemInsert
+    144 ShmemFinish
+    145 ShmemWrite
+    146 ShmemOut
+    147 ShmemWritten
+    148 SwapNotify
+    149 ShmemPunch
+    150 SwapReclaim
+    151 Swapoff
 }
 
 /// The first page of numbers. Those above it stand for the same as the one with the same low bits, until they are
@@ -91,6 +111,8 @@ const PAGE: usize = 64;
 pub(super) const FAIL_ALLOC: u8 = 60;
 /// Prefix: the next operation has `fail=trylock`.
 pub(super) const FAIL_TRYLOCK: u8 = 61;
+/// Prefix: the next operation has `fail=insert`.
+pub(super) const FAIL_INSERT: u8 = 128;
 /// Prefix: the number of what the next operation creates follows.
 pub(super) const NAME: u8 = 62;
 
@@ -103,6 +125,8 @@ pub(super) enum Tag {
     FailAlloc,
     /// See [`FAIL_TRYLOCK`].
     FailTrylock,
+    /// See [`FAIL_INSERT`].
+    FailInsert,
     /// See [`NAME`].
     Name,
 }
@@ -135,6 +159,7 @@ const TAGS: [Tag; 256] = {
         number += 1;
     }
     assign(&mut tags);
+    tags[FAIL_INSERT as usize] = Tag::FailInsert;
     tags
 };
 
@@ -214,6 +239,8 @@ impl Kind {
                 MappedOp::MoveEnd { .. } => Kind::MoveEnd,
                 MappedOp::ForceEmpty { .. } => Kind::ForceEmpty,
             },
+            Op::Page(op) => Kind::of_page(op),
+            Op::Shmem(op) => Kind::of_shmem(op),
             Op::Work => Kind::Work,
             Op::Grace => Kind::Grace,
             Op::Quiesce => Kind::Quiesce,

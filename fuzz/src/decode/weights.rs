@@ -29,16 +29,18 @@ enum Class {
     Mapping = 13,
     Moving = 14,
     Slab = 15,
+    Pages = 16,
+    Files = 17,
 }
 
 /// How much each class weighs, by its number.
 type ClassWeights = [u16; CLASSES];
-const CLASSES: usize = 16;
+const CLASSES: usize = 18;
 /// Classes with bits in the header.
 const COMMON: usize = 12;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 56] = [
+const BASE: [(Kind, Class, u16); 76] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -95,6 +97,26 @@ const BASE: [(Kind, Class, u16); 56] = [
     (Kind::MovePage, Class::Moving, 6),
     (Kind::MoveEnd, Class::Moving, 3),
     (Kind::ForceEmpty, Class::Moving, 3),
+    (Kind::PageFile, Class::Pages, 5),
+    (Kind::PageAnon, Class::Pages, 5),
+    (Kind::PageHugetlb, Class::Pages, 1),
+    (Kind::FreeList, Class::Pages, 3),
+    (Kind::ShmemFile, Class::Files, 3),
+    (Kind::ShmemFault, Class::Files, 8),
+    (Kind::ShmemLookup, Class::Files, 8),
+    (Kind::ShmemRead, Class::Files, 2),
+    (Kind::ShmemLock, Class::Files, 2),
+    (Kind::ShmemConfirm, Class::Files, 2),
+    (Kind::ShmemCharge, Class::Files, 2),
+    (Kind::ShmemInsert, Class::Files, 2),
+    (Kind::ShmemFinish, Class::Files, 3),
+    (Kind::ShmemWrite, Class::Files, 5),
+    (Kind::ShmemOut, Class::Files, 7),
+    (Kind::ShmemWritten, Class::Files, 3),
+    (Kind::SwapNotify, Class::Files, 2),
+    (Kind::ShmemPunch, Class::Files, 5),
+    (Kind::SwapReclaim, Class::Files, 4),
+    (Kind::Swapoff, Class::Files, 1),
 ];
 
 /// What two bits of the header do to the weight of a class.
@@ -141,6 +163,8 @@ pub(super) struct Weights {
     pub(super) alloc: bool,
     /// Whether `fail=trylock` may be injected.
     pub(super) trylock: bool,
+    /// Whether `fail=insert` may be injected: where there is something to insert.
+    pub(super) insert: bool,
     /// While there are fewer groups, `rmdir` becomes `mkdir`; when there are as many as the end, the other way
     /// round.
     pub(super) groups: Range<usize>,
@@ -169,7 +193,7 @@ impl Weights {
         }
         // Rooms of their own are closed in most executions.
         let rooms = input.byte();
-        for (class, shift) in [(Class::Tasks, 0), (Class::Slab, 2)] {
+        for (class, shift) in [(Class::Tasks, 0), (Class::Slab, 2), (Class::Pages, 4), (Class::Files, 6)] {
             classes[class as usize] = SELDOM_ON[usize::from(rooms >> shift & 3)];
         }
         let mapped = input.byte();
@@ -192,6 +216,7 @@ impl Weights {
             kinds: kinds(&classes),
             alloc: rare & 3 == 0,
             trylock: rare & 0xc == 0,
+            insert: classes[Class::Pages as usize] + classes[Class::Files as usize] != 0,
             groups: if crowded { CROWD } else { FEW },
         }
     }
@@ -202,18 +227,22 @@ impl Weights {
             _ if subject & 0x60 == 0 => OF_TASKS,
             0 => OF_FOLIOS,
             1 => OF_OBJECTS,
+            2 if mode == Mode::V2 && subject & 0x18 != 0 => OF_FILES,
             2 if mode == Mode::V2 => OF_SWAP,
             2 => OF_MAPPED,
             _ if subject & 0x60 == 0x60 => OF_SLABS,
             _ => OF_EVERYTHING,
         };
-        Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
+        let insert = subject & 0x1c == 8;
+        Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, insert, groups: FEW }
     }
 }
 
-const OF_FOLIOS: Kinds = of_subject(&[(Class::Folios, 4), (Class::Limits, 2), (Class::Force, 1)]);
+const OF_FOLIOS: Kinds =
+    of_subject(&[(Class::Folios, 4), (Class::Pages, 2), (Class::Limits, 2), (Class::Force, 1)]);
 const OF_OBJECTS: Kinds = of_subject(&[(Class::Objects, 3), (Class::Refs, 3)]);
 const OF_SWAP: Kinds = of_subject(&[(Class::Swap, 2), (Class::Folios, 1), (Class::SwapLimits, 1)]);
+const OF_FILES: Kinds = of_subject(&[(Class::Files, 4), (Class::Folios, 1), (Class::Limits, 1)]);
 const OF_TASKS: Kinds = of_subject(&[(Class::Tasks, 3)]);
 const OF_SLABS: Kinds = of_subject(&[(Class::Slab, 3), (Class::Deferred, 3)]);
 const OF_MAPPED: Kinds = of_subject(&[(Class::Mapping, 3), (Class::Moving, 3), (Class::Folios, 1)]);
@@ -224,6 +253,7 @@ const OF_EVERYTHING: Kinds = {
     every[Class::Moving as usize] = 0;
     every[Class::Groups as usize] = 0;
     every[Class::Slab as usize] = 0;
+    every[Class::Files as usize] = 0;
     with_removal(kinds(&every))
 };
 

@@ -8,7 +8,8 @@ use crate::check::Books;
 use crate::program::Population;
 use stocktake_impl as machine;
 use stocktake_impl::{
-    CacheRef, Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, SlabObject, SwapEntry, Work,
+    CacheRef, Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, ShmemFault, SlabObject,
+    SwapEntry, Work,
 };
 use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
@@ -35,6 +36,10 @@ pub(crate) struct Bindings {
     pub(crate) slab_objects: Vec<Option<SlabObject>>,
     /// Mappings that are half done, and the CPU of each.
     pub(crate) halves: Vec<(usize, MappedHalf)>,
+    /// Faults on files that are under way, and the CPU of each.
+    pub(crate) faults: Vec<(usize, ShmemFault)>,
+    /// Versions written to each file so far.
+    pub(crate) versions: Vec<u32>,
 }
 
 impl Bindings {
@@ -53,6 +58,9 @@ impl Bindings {
         empty(&mut self.caches, population.caches);
         empty(&mut self.slab_objects, population.slab_objects);
         self.halves.clear();
+        self.faults.clear();
+        self.versions.clear();
+        self.versions.resize(population.files, 0);
         self.groups[0] = Some(root);
     }
 }
@@ -60,12 +68,14 @@ impl Bindings {
 /// What the model admits has a handle: only a step that the machine refused leaves a name without one.
 pub(super) const BOUND: &str = "the model admits only operations on names that are bound";
 
-fn refused(errno: machine::Errno) -> Outcome {
+pub(super) fn refused(errno: machine::Errno) -> Outcome {
     Outcome::Refused(match errno {
         machine::Errno::NoMem => Errno::NoMem,
         machine::Errno::Busy => Errno::Busy,
         machine::Errno::NoSpace => Errno::NoSpace,
         machine::Errno::NoDev => Errno::NoDev,
+        machine::Errno::Exist => Errno::Exist,
+        machine::Errno::NoEnt => Errno::NoEnt,
     })
 }
 
@@ -228,6 +238,8 @@ impl Applier<'_> {
                 }
             }
             Op::Mapped(ref op) => self.apply_mapped(at, op),
+            Op::Page(ref op) => self.apply_page(at, op),
+            Op::Shmem(ref op) => self.apply_shmem(at, op),
             Op::Work => Outcome::Ran(match m.run_work(e, cpu) {
                 None => Ran::Nothing,
                 Some(Work::Drain) => Ran::Drain,

@@ -91,6 +91,13 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
                 .sum();
             ("stock", Thing::Cpu(cpu.index()), count(n), count(found))
         }
+        Assertion::Stranded(n) => {
+            let found = engine.machine.stranded_slots().count() as u64;
+            ("stranded", Thing::SwapSlots, count(n), count(found))
+        }
+        Assertion::Slots(n) => {
+            ("slots", Thing::SwapSlots, count(n), count(engine.machine.slots_in_use() as u64))
+        }
         Assertion::Visited(n) => {
             ("visited", Thing::Step, count(n), Value::Number(engine.machine.tasks_visited()))
         }

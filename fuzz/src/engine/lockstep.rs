@@ -8,7 +8,7 @@ use super::hunting::Hunting;
 use super::oops;
 use super::record::Recorder;
 use super::witness::Seen;
-use super::{StepRecord, asserts};
+use super::{StepRecord, asserts, shmem};
 use crate::check::{Books, Broken, Checks, World, delegation};
 use crate::goals;
 use crate::program::{Action, Program, Step};
@@ -115,7 +115,8 @@ impl Lockstep {
         let config = machine::Config {
             cpus: usize::from(header.cpus),
             memcgs: population.groups,
-            folios: population.charges.max(1),
+            folios: (population.charges + population.shmem_pages).max(1),
+            files: population.files,
             slots: usize::from(header.slots),
             ids: usize::from(header.ids),
             tasks: population.tasks,
@@ -141,12 +142,13 @@ impl Lockstep {
             SlabDesign::Caches53 => SlabRule::SlabsReparented,
             SlabDesign::PagePins => SlabRule::SlabsStay,
         });
+        self.model.shmem_by(shmem::rule(config.design.shmem));
         self.bindings.reset(population, self.machine.root());
         self.books.reset(population.groups, self.cpus.len(), &self.machine);
         self.env.reset(Faults::from_iter(header.faults.iter().copied()), history);
     }
 
-    fn step(
+    pub(super) fn step(
         &mut self,
         index: usize,
         step: &Step,
@@ -175,6 +177,7 @@ impl Lockstep {
             action.fail.map(|fail| match fail {
                 Failure::Alloc => Failing::Alloc,
                 Failure::Trylock => Failing::Trylock,
+                Failure::Insert => Failing::Insert,
             }),
         );
         let first = self.model.first(&action);
@@ -190,8 +193,13 @@ impl Lockstep {
         self.count(tally, &action, observed, grade);
         let own_stock = seen.served_from_stock();
         let escaped = delegation(&self.model, self.checks, &action, observed);
-        let refuted = (grade == Grade::Violation && self.checks.has(Invariant::I16))
-            .then(|| oops::outcome(observed, self.model.allowed(&action, &seen)));
+        let refuted = match (first, observed) {
+            (Outcome::Read(expected), Outcome::Read(found)) if expected != found => {
+                self.checks.has(Invariant::I17).then(|| self.content(&action, expected, found))
+            }
+            _ => (grade == Grade::Violation && self.checks.has(Invariant::I16))
+                .then(|| oops::outcome(observed, self.model.allowed(&action, &seen))),
+        };
         self.touch_operands(&action, observed);
         // After a refuted outcome the model shows what should have been.
         self.model.commit(&action, if refuted.is_some() || escaped.is_err() { first } else { observed });
@@ -204,6 +212,8 @@ impl Lockstep {
         }
         self.notice_offlined(&action, observed, tally);
         self.notice_moved(&action, observed);
+        self.notice_shmem(&action, observed);
+        self.check_stranded(&action)?;
         self.look_and_check(&action)?;
         self.check_step(&action, observed, own_stock)?;
         insisted(step, Some(observed))
@@ -238,6 +248,8 @@ impl Lockstep {
     fn touch_operands(&mut self, action: &stocktake_model::Step, observed: Outcome) {
         match &action.op {
             Op::Mapped(op) => return self.touch_mapped(op),
+            Op::Shmem(op) => return self.touch_shmem(action.cpu, op),
+            Op::Page(op) => return self.touch_pages(op),
             Op::CpuUp { .. } => self.touch_marks(),
             _ => {}
         }
@@ -342,6 +354,8 @@ impl Lockstep {
     fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
         self.end_halves();
+        self.end_shmem(end)?;
+        self.env.begin(end, None);
         let at_rest = quiesce(&self.machine, &self.env, &mut self.cpus);
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;

@@ -12,6 +12,7 @@ mod provenance;
 mod reach;
 mod record;
 pub mod runner;
+mod shmem;
 
 mod step_laws;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::program::{Action, Program};
 use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use stocktake_impl::{Label, Loop, Oops, STAT_CPUS, What};
-use stocktake_model::{Allowed, GroupId, MappedOp, Op, Outcome};
+use stocktake_model::{Allowed, FileId, GroupId, MappedOp, Op, Outcome};
 
 /// The law that a defect breaks which the machine noticed itself.
 pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
@@ -77,6 +77,9 @@ fn stuck(what: Loop) -> &'static str {
         Loop::MemcgOfMm => "stuck-memcg-of-mm",
         Loop::TaskGetCss => "stuck-task-get-css",
         Loop::NextOwner => "stuck-next-owner",
+        Loop::PageLock => "stuck-page-lock",
+        Loop::SwapCache => "stuck-swap-cache",
+        Loop::ShmemFault => "stuck-shmem-fault",
     }
 }
 
@@ -89,9 +92,16 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::ObjcgMemcg
         | What::ObjcgLeftover
         | What::ObjcgPlace => Thing::ObjcgOf(engine.books.birth_at(index)),
-        What::SlotUsed | What::SlotRecord | What::SlotNext | What::IdTable | What::SlotTable => {
-            Thing::SwapSlots
-        }
+        What::SlotUsed
+        | What::SlotRecord
+        | What::SlotNext
+        | What::SlotPages
+        | What::SlotMap
+        | What::SlotCache
+        | What::SlotContent
+        | What::IdTable
+        | What::SlotTable => Thing::SwapSlots,
+        What::ShmemEntry => Thing::File(FileId(label.index as u16)),
         What::TaskGeneration
         | What::TaskMm
         | What::TaskMemcg
@@ -133,6 +143,10 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::PageMapcount
         | What::PageTold
         | What::PageLock
+        | What::FolioSwap
+        | What::FolioLocked
+        | What::FolioContent
+        | What::FolioFlags
         | What::Movers => Thing::Step,
         What::StatFileMapped | What::StatFilePmdMapped | What::StatOnMove => {
             Thing::Group(engine.books.group_at(index / STAT_CPUS))
@@ -202,6 +216,7 @@ impl Lockstep {
             Thing::Cpu(cpu) => format!("cpu {cpu}"),
             Thing::Cache(cache, group) => names.cache_of(cache, group),
             Thing::SwapSlots => String::from("swap slots"),
+            Thing::File(file) => names.file(file).into_owned(),
             Thing::Step => String::from("the step"),
         };
         self.blamed = broken.word.or_else(|| self.word_behind(broken.thing, broken.aspect));
@@ -245,6 +260,7 @@ impl Lockstep {
             Thing::Cache(cache, birth) => {
                 Some(Label::new(What::CacheRefs, self.books.slab.find(cache, birth)?.index()))
             }
+            Thing::File(file) => Some(Label::new(What::ShmemEntry, file.index())),
             Thing::SwapSlots | Thing::Step => None,
         }
     }
@@ -281,6 +297,8 @@ fn word(op: &Op) -> &'static str {
         Op::SwapFree { .. } => "swap.free",
         Op::Mm(op) => crate::trace::mm_word(op),
         Op::Slab(op) => crate::trace::slab_word(op),
+        Op::Page(op) => crate::trace::page_word(op),
+        Op::Shmem(op) => crate::trace::shmem_word(op),
         Op::CpuDown { .. } => "cpu.down",
         Op::CpuUp { .. } => "cpu.up",
         Op::CpuIsolate { .. } => "cpu.isolate",

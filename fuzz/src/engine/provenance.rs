@@ -31,6 +31,8 @@ impl Lockstep {
                 | What::FolioGeneration
                 | What::TaskGeneration
                 | What::MmGeneration => life(change.new),
+                What::ShmemEntry => entry(change.new),
+                What::SlotMap => swap_map(change.new),
                 _ if handle => self.pointed(names, label.what, change.new),
                 _ => change_of(change.old, change.new),
             };
@@ -57,6 +59,19 @@ impl Lockstep {
 /// An arena's slot holds an object while its generation is odd.
 fn life(generation: i64) -> String {
     String::from(if generation % 2 == 1 { "made" } else { "freed" })
+}
+
+fn entry(word: i64) -> String {
+    match word {
+        0 => String::from("a hole"),
+        1.. => String::from("a page"),
+        _ => format!("swapped out to slot {}", -(word + 1)),
+    }
+}
+
+fn swap_map(map: i64) -> String {
+    let cache = if map & 1 != 0 { "in the swap cache" } else { "not in the swap cache" };
+    format!("count {}, {cache}", map >> 1)
 }
 
 fn change_of(old: i64, new: i64) -> String {

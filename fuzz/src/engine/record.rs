@@ -103,6 +103,7 @@ impl Lockstep {
             }
         }
         self.mm_lines(names, &mut lines);
+        self.shmem_lines(names, &mut lines);
         for CacheRow { name, birth, idle, .. } in self.books.slab.rows(&self.machine) {
             if idle > 0 {
                 let pages = counted(idle as u64, "page");

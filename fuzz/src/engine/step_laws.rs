@@ -4,7 +4,9 @@ use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, Ran, SlabOp, Step};
+use stocktake_model::{
+    CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, PageOp, Ran, ShmemOp, SlabOp, Step,
+};
 
 type Law = Result<(), Box<Broken>>;
 
@@ -27,6 +29,17 @@ impl Lockstep {
                 Op::SwapIn { .. } | Op::Mm(MmOp::Charge { .. }) | Op::Slab(SlabOp::Alloc { .. }),
                 Outcome::To(group),
             ) if group != GroupId::ROOT => group,
+            (
+                Op::Page(PageOp::File { group, .. } | PageOp::Anon { group, .. }),
+                Outcome::Done | Outcome::Small,
+            ) if group != GroupId::ROOT => group,
+            (Op::Shmem(ShmemOp::Stage(_)), Outcome::To(group)) if group != GroupId::ROOT => group,
+            (Op::Shmem(ShmemOp::Fault { file, .. }), Outcome::Read(_) | Outcome::Small) => {
+                match self.model.shmem_owner(file) {
+                    Some(group) if group != GroupId::ROOT => group,
+                    _ => return Ok(()),
+                }
+            }
             (Op::Mapped(MappedOp::MovePage { to, .. }), Outcome::Done) if to != GroupId::ROOT => to,
             (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
                 Some(birth) => self.model.bucket_owner(birth),
@@ -127,7 +140,7 @@ impl Lockstep {
 
     /// I8 step by step: as many slots are in use as the model says.
     fn check_slot_count(&self, action: &Step) -> Law {
-        if !matches!(action.op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. }) {
+        if !matches!(action.op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. } | Op::Shmem(_)) {
             return Ok(());
         }
         let counts = (self.model.slots_used() as i64, self.machine.slots_in_use() as i64);

@@ -3,7 +3,7 @@
 use super::lockstep::Lockstep;
 use stocktake_impl::Machine;
 use stocktake_model::{
-    Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, SlabCharge, SlabOp, Step, Witness,
+    Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, ShmemOp, SlabCharge, SlabOp, Step, Witness,
 };
 
 /// What was seen of one step.
@@ -59,12 +59,25 @@ impl<'a> Seen<'a> {
                 (Some(to), engine.model.charge(charge).map_or(Pages(0), |(_, pages)| pages), None)
             }
             Op::Mapped(MappedOp::ForceEmpty { group }) => (engine.model.parent(group), Pages(0), None),
+            Op::Page(ref op) => match engine.model.page_asks(op) {
+                Some((group, asked)) => (Some(group), asked, None),
+                None => (None, Pages(0), None),
+            },
+            Op::Shmem(_) => match engine.model.shmem_asks(step) {
+                Some((group, asked)) => (Some(group), asked, None),
+                None => (None, Pages(0), None),
+            },
             _ => (None, Pages(0), None),
         };
+        let swapoff = matches!(step.op, Op::Shmem(ShmemOp::Swapoff { .. }));
         Seen {
             engine,
             machine: &engine.machine,
-            local_pages: group.map_or(0, |group| engine.books.local_pages(cpu, group)),
+            // Whom a swapoff charges is not known beforehand.
+            local_pages: match group {
+                None if swapoff => engine.books.all_local_pages(cpu),
+                group => group.map_or(0, |group| engine.books.local_pages(cpu, group)),
+            },
             local_bytes: object.map_or(0, |(birth, _)| engine.books.local_bytes(cpu, birth)),
             asked,
             asked_bytes: object.map(|(_, bytes)| bytes),

@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, Ran, SlabOp};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, PageOp, Ran, ShmemOp, SlabOp};
 
 /// The group that a step is about; for `mkdir` the parent.
 pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
@@ -20,6 +20,10 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             }
             Op::Slab(SlabOp::Alloc { group, .. }) => Some(group),
             Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => Some(group),
+            Op::Page(PageOp::File { group, .. } | PageOp::Anon { group, .. }) => Some(group),
+            Op::Shmem(
+                ShmemOp::Fault { group, .. } | ShmemOp::Lookup { group, .. } | ShmemOp::Swapoff { group },
+            ) => Some(group),
             _ => None,
         },
         Action::Assert(_, assertion) => match assertion {
@@ -35,7 +39,11 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Assertion::Mapped(group, _)
             | Assertion::Mark(group, _)
             | Assertion::Owner(_, group) => Some(group),
-            Assertion::Bytes(..) | Assertion::Leftover(..) | Assertion::Visited(_) => None,
+            Assertion::Bytes(..)
+            | Assertion::Leftover(..)
+            | Assertion::Visited(_)
+            | Assertion::Stranded(_)
+            | Assertion::Slots(_) => None,
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::amounts::amounts;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, SlabOp};
+use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -79,7 +79,16 @@ impl Size {
                 ) => {
                     size.depths += depth(group);
                 }
-                Op::Slab(SlabOp::Alloc { group, .. }) => size.depths += depth(group),
+                Op::Slab(SlabOp::Alloc { group, .. }) | Op::Page(PageOp::File { group, .. }) => {
+                    size.depths += depth(group);
+                }
+                Op::Page(PageOp::Anon { group, huge, .. })
+                | Op::Shmem(ShmemOp::Fault { group, huge, .. } | ShmemOp::Lookup { group, huge, .. }) => {
+                    size.depths += depth(group);
+                    size.extras += usize::from(huge);
+                }
+                Op::Page(PageOp::FreeList { list }) => size.extras += list.iter().count() - 1,
+                Op::Shmem(ShmemOp::Swapoff { group }) => size.depths += depth(group),
                 Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
                 Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => {
                     size.depths += depth(group)

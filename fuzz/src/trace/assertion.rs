@@ -36,8 +36,13 @@ impl<'t> Reader<'t> {
                 }
             });
         }
-        if subject.text == "visited" {
-            return self.count(args).map(Assertion::Visited);
+        if let "visited" | "stranded" | "slots" = subject.text {
+            let count = self.count(args)?;
+            return Some(match subject.text {
+                "visited" => Assertion::Visited(count),
+                "stranded" => Assertion::Stranded(count),
+                _ => Assertion::Slots(count),
+            });
         }
         if subject.text == "cache.refs" {
             let (cache, group, count) = (self.operand(args, Kind::Cache), self.group(args), self.count(args));

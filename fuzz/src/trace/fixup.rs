@@ -59,8 +59,9 @@ impl Numbers {
         created[Kind::Group as usize].push(Some(Number { now: GroupId::ROOT.0, lane: None }));
         let mut kept: [Vec<String>; Kind::ALL.len()] = Default::default();
         kept[Kind::Group as usize].push(String::new());
-        let Names { groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects } = given;
-        let given = [groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects];
+        let Names { groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files } =
+            given;
+        let given = [groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files];
         Numbers { created, given, kept }
     }
 
@@ -138,6 +139,8 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 | Assertion::Mark(_, n)
                 | Assertion::Bytes(_, n)
                 | Assertion::Visited(n)
+                | Assertion::Stranded(n)
+                | Assertion::Slots(n)
                 | Assertion::Leftover(_, n) => COUNT.has(n),
                 Assertion::State(..) | Assertion::Owner(..) => true,
             },

@@ -6,7 +6,7 @@ use super::words::is_name;
 use crate::program::{Action, Program};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use stocktake_model::{CacheId, ChargeId, GroupId, ObjcgId, ObjectId, Op, SlabObjectId, SlotId};
+use stocktake_model::{CacheId, ChargeId, FileId, GroupId, ObjcgId, ObjectId, Op, SlabObjectId, SlotId};
 
 /// The label of every thing that a program mentions.
 ///
@@ -34,6 +34,7 @@ impl Labels {
             &program.names.users,
             &program.names.caches,
             &program.names.slab_objects,
+            &program.names.files,
         ];
         // Names are unique among the groups below one parent; variables share the space of the top groups.
         let space = |kind: Kind, n: usize| match kind {
@@ -123,6 +124,11 @@ impl Labels {
             GroupId::ROOT => self.cache(cache).into_owned(),
             _ => format!("{} of {}", self.cache(cache), self.group(group)),
         }
+    }
+
+    /// The name of a file of shmem.
+    pub fn file(&self, file: FileId) -> Cow<'_, str> {
+        self.label(Kind::File, file.0)
     }
 
     /// The name of an object of a kmem_cache.

@@ -47,12 +47,22 @@
 //! @0 assert visited 0
 //! @0 assert refs A 3                   # css references
 //! @0 assert cache.refs k1 A 2          # references of the cache that k1 has for A
+//! @0 p4 = page.file A fail=insert      # and: `page.anon A [huge]`, page.hugetlb
+//! @0 free.list p1 p2                   # up to four pages in one batch
+//! @0 f1 = shmem.file
+//! @0 shmem.fault f1 A huge -> 0        # the version that the page contains; `small` for a small page
+//! @0 shmem.write f1                    # and: shmem.out, shmem.written, shmem.punch, swap.notify
+//! @0 shmem.lookup f1 A                 # then: shmem.read, .lock, .confirm, .charge, .insert, .finish
+//! @1 shmem.punch f1 -> stranded
+//! @0 swap.reclaim                      # and: `swapoff PATH`
+//! @0 assert stranded 0                 # and: slots
 //! ```
 //!
 //! A line is header, operation, `parallel` or nothing; `#` begins a comment anywhere. Header lines come in any
 //! order before the first operation, each once (`fault` once for each fault).
-//! `fail=alloc|trylock` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
-//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV` or the path of a group; for `mm.match`: `yes`,
+//! `fail=alloc|trylock|insert` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
+//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV`, `EEXIST`, `ENOENT`, the path of a group, `small`,
+//! `stranded` or a version; for `mm.match`: `yes`,
 //! `no`; for `work`: `nothing`, `drain`, `offline PATH`, `release PATH`, `cache.make PATH`, `cache.end`.
 //!
 //! Names are ASCII letters, digits and `_`, begin with no digit, and are no word of an outcome. Groups are named
@@ -78,6 +88,7 @@ mod operands;
 mod operation;
 mod reader;
 mod scope;
+mod shmem;
 mod slab;
 mod spelling;
 mod suggest;
@@ -95,6 +106,7 @@ pub use fixup::fix_up;
 pub use labels::{
     Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
 };
+pub(crate) use shmem::{page_word, shmem_word};
 pub(crate) use slab::slab_word;
 pub use write::{canonical, write};
 

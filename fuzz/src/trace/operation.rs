@@ -2,8 +2,10 @@
 
 use super::args::Args;
 use super::error::quoted;
-use super::reader::{Reader, did_you_mean};
-use super::spelling::{ASSERT, BYTES, GROUP_WORK, OUTCOMES, PAGES, can_answer, forms, table_words, value};
+use super::reader::{Reader, did_you_mean, is_digits};
+use super::spelling::{
+    ASSERT, BYTES, GROUP_WORK, OUTCOMES, PAGES, VERSION, can_answer, forms, table_words, value,
+};
 use super::suggest::closest;
 use super::visit::Kind;
 use super::words::{Word, is_name};
@@ -180,6 +182,10 @@ impl<'t> Reader<'t> {
             "drain.all" => Op::DrainAll { group: self.group(args)? },
             "map" | "map.begin" | "map.end" | "unmap" | "unmap.begin" | "unmap.end" | "move.start"
             | "move.page" | "move.end" | "force.empty" => Op::Mapped(self.mapped(args)?),
+            "page.file" | "page.anon" | "page.hugetlb" | "free.list" => self.page_op(new, args)?,
+            "swapoff" => self.shmem_op(new, args)?,
+            word if word.starts_with("shmem.") => self.shmem_op(new, args)?,
+            "swap.notify" | "swap.reclaim" => self.shmem_op(new, args)?,
             "work" => Op::Work,
             "grace" => Op::Grace,
             "quiesce" => Op::Quiesce,
@@ -213,8 +219,9 @@ impl<'t> Reader<'t> {
             self.wrong(arrow, message, "it holds, or it is violated".to_owned());
             return None;
         }
-        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV; of `mm.match`: yes, no; of `work`: \
-                     nothing, drain, offline PATH, release PATH, cache.make PATH, cache.end";
+        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV, EEXIST, ENOENT; of a fault: a version, small; \
+                     of `shmem.punch`: stranded; of `mm.match`: yes, no; of `work`: nothing, drain, offline PATH, \
+                     release PATH, cache.make PATH, cache.end";
         let Some(&word) = args.outcome.first() else {
             self.wrong(args.end, "the outcome is missing".to_owned(), usage.to_owned());
             return None;
@@ -234,6 +241,8 @@ impl<'t> Reader<'t> {
             Outcome::Ran(ran(GroupId(self.defined(path, Kind::Group)?.number)))
         } else if let Some(outcome) = value(&OUTCOMES, word.text) {
             outcome
+        } else if is_digits(word.text) {
+            Outcome::Read(u32::try_from(self.number(word, VERSION)?).ok()?)
         } else {
             let words = table_words(&OUTCOMES).chain(table_words(&GROUP_WORK));
             if self.scope.get(word.text).is_none()

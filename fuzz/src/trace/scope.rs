@@ -79,6 +79,6 @@ pub(super) fn names_from(mut by_kind: [Vec<String>; Kind::ALL.len()]) -> Names {
         let kept = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
         names.truncate(kept);
     }
-    let [groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects] = by_kind;
-    Names { groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects }
+    let [groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files] = by_kind;
+    Names { groups, objcgs, charges, objects, slots, tasks, users, caches, slab_objects, files }
 }

@@ -2,7 +2,7 @@
 
 use super::visit::Kind;
 use crate::program::{Header, State};
-use stocktake_model::{Errno, Failure, GroupId, MmOp, Mode, Op, Outcome, Ran};
+use stocktake_model::{Errno, Failure, GroupId, MmOp, Mode, Op, Outcome, Ran, ShmemOp};
 
 /// The word that begins a trace.
 pub(super) const MAGIC: &str = "stocktake-trace";
@@ -44,11 +44,15 @@ pub(super) const LIMIT: Range = Range { what: "a limit in pages", least: 0, most
 /// The number of an `assert`.
 pub(super) const COUNT: Range = Range { what: "a count", least: 0, most: 1 << 53 };
 
+/// The version that a page contains.
+pub(super) const VERSION: Range = Range { what: "a version", least: 0, most: u32::MAX as u64 };
+
 /// Words of the `mode` line.
 pub(super) const MODES: [(&str, Mode); 3] = [("v1", Mode::V1), ("v2", Mode::V2), ("v1-flat", Mode::V1Flat)];
 
 /// Values of `fail=`.
-pub(super) const FAILURES: [(&str, Failure); 2] = [("alloc", Failure::Alloc), ("trylock", Failure::Trylock)];
+pub(super) const FAILURES: [(&str, Failure); 3] =
+    [("alloc", Failure::Alloc), ("trylock", Failure::Trylock), ("insert", Failure::Insert)];
 
 /// Words of `assert state`.
 pub(super) const STATES: [(&str, State); 5] = [
@@ -60,12 +64,16 @@ pub(super) const STATES: [(&str, State); 5] = [
 ];
 
 /// Outcomes of one word. [`Outcome::To`] has none: it is spelled as the group's path.
-pub(super) const OUTCOMES: [(&str, Outcome); 10] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 14] = [
     ("ok", Outcome::Done),
     ("ENOMEM", Outcome::Refused(Errno::NoMem)),
     ("EBUSY", Outcome::Refused(Errno::Busy)),
     ("ENOSPC", Outcome::Refused(Errno::NoSpace)),
     ("ENODEV", Outcome::Refused(Errno::NoDev)),
+    ("EEXIST", Outcome::Refused(Errno::Exist)),
+    ("ENOENT", Outcome::Refused(Errno::NoEnt)),
+    ("small", Outcome::Small),
+    ("stranded", Outcome::Stranded),
     ("yes", Outcome::Is(true)),
     ("no", Outcome::Is(false)),
     ("nothing", Outcome::Ran(Ran::Nothing)),
@@ -102,7 +110,7 @@ pub(super) const fn form(word: &'static str, names: Option<Kind>, usage: &'stati
 
 /// Every operation, and `assert`.
 pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
-    FORMS.iter().chain(&super::mm::FORMS)
+    FORMS.iter().chain(&super::mm::FORMS).chain(&super::shmem::FORMS)
 }
 
 /// `assert`, and the operations that belong to no room of their own.
@@ -147,7 +155,7 @@ const FORMS: [Form; 37] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 15] = [
+pub(super) const SUBJECTS: [(&str, &str); 17] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("failcnt", "@0 assert failcnt PATH N"),
@@ -159,6 +167,8 @@ pub(super) const SUBJECTS: [(&str, &str); 15] = [
     ("leftover", "@0 assert leftover OBJCG BYTES"),
     ("owner", "@0 assert owner OBJCG PATH"),
     ("visited", "@0 assert visited TASKS"),
+    ("stranded", "@0 assert stranded ENTRIES"),
+    ("slots", "@0 assert slots SLOTS"),
     ("refs", "@0 assert refs PATH N"),
     ("cache.refs", "@0 assert cache.refs CACHE PATH N"),
     ("mapped", "@0 assert mapped PATH PAGES"),
@@ -185,11 +195,17 @@ pub(super) fn is_outcome_word(word: &str) -> bool {
     value(&OUTCOMES, word).is_some() || GROUP_WORK.iter().any(|(name, _)| *name == word)
 }
 
-/// Whether an operation can have an outcome: work items are answers of `work`, yes and no of `mm.match`, and of
-/// nothing else.
+/// Whether an operation can have an outcome: work items are answers of `work`, yes and no of `mm.match`, versions of
+/// operations on shmem, and of nothing else.
 pub(super) fn can_answer(op: &Op, outcome: Outcome) -> bool {
     matches!(op, Op::Work) == matches!(outcome, Outcome::Ran(_))
         && matches!(op, Op::Mm(MmOp::Match { .. })) == matches!(outcome, Outcome::Is(_))
+        && match outcome {
+            Outcome::Read(_) => matches!(op, Op::Shmem(_)),
+            Outcome::Small => matches!(op, Op::Shmem(_) | Op::Page(_)),
+            Outcome::Stranded => matches!(op, Op::Shmem(ShmemOp::Punch { .. })),
+            _ => true,
+        }
 }
 
 /// Whether a word is `assert` or the name of an invariant.

@@ -1,5 +1,6 @@
 //! The numbers in a step that name something: what it uses, and what it creates.
 
+use super::shmem::{visit_page, visit_shmem};
 use crate::program::{Action, Assertion};
 use stocktake_model::{GroupId, MappedOp, Op, Outcome, Ran};
 
@@ -15,10 +16,11 @@ pub(super) enum Kind {
     User,
     Cache,
     SlabObject,
+    File,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 9] = [
+    pub(super) const ALL: [Kind; 10] = [
         Kind::Group,
         Kind::Objcg,
         Kind::Charge,
@@ -28,6 +30,7 @@ impl Kind {
         Kind::User,
         Kind::Cache,
         Kind::SlabObject,
+        Kind::File,
     ];
 
     /// The word used in messages.
@@ -42,6 +45,7 @@ impl Kind {
             Kind::User => "mm user",
             Kind::Cache => "cache",
             Kind::SlabObject => "slab object",
+            Kind::File => "file",
         }
     }
 
@@ -63,6 +67,7 @@ impl Kind {
             Kind::User => 'm',
             Kind::Cache => 'k',
             Kind::SlabObject => 'x',
+            Kind::File => 'f',
         };
         format!("{letter}{n}")
     }
@@ -96,7 +101,7 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
                 | Assertion::Mapped(group, _)
                 | Assertion::Mark(group, _) => see(Use, Group, &mut group.0),
                 Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
-                Assertion::Visited(_) => {}
+                Assertion::Visited(_) | Assertion::Stranded(_) | Assertion::Slots(_) => {}
                 Assertion::CacheRefs(cache, group, _) => {
                     see(Use, Cache, &mut cache.0);
                     see(Use, Group, &mut group.0);
@@ -150,6 +155,8 @@ pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         Op::Mm(op) => super::mm::visit(op, see),
         Op::Slab(op) => super::slab::visit_slab(op, &mut see),
         Op::Mapped(op) => visit_mapped(op, see),
+        Op::Page(op) => visit_page(op, &mut see),
+        Op::Shmem(op) => visit_shmem(op, &mut see),
         Op::CpuDown { .. }
         | Op::CpuUp { .. }
         | Op::CpuIsolate { .. }
@@ -189,6 +196,9 @@ pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
         }
         Outcome::Done
         | Outcome::Is(_)
+        | Outcome::Read(_)
+        | Outcome::Small
+        | Outcome::Stranded
         | Outcome::Refused(_)
         | Outcome::Ran(Ran::Nothing | Ran::Drain | Ran::Cache) => None,
     }

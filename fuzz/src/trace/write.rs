@@ -121,6 +121,7 @@ impl Labels {
                 let work = GROUP_WORK.iter().find(is_it).map_or("", |(word, _)| word);
                 format!("{work} {}", self.group(group))
             }
+            Outcome::Read(version) => version.to_string(),
             plain => word(&OUTCOMES, &plain).to_owned(),
         }
     }
@@ -188,6 +189,8 @@ impl Labels {
             Op::Drain => to.write_str("drain"),
             Op::DrainAll { group } => write!(to, "drain.all {}", self.group(group)),
             Op::Mapped(ref op) => self.write_mapped(op, to),
+            Op::Page(ref op) => self.write_page(op, to),
+            Op::Shmem(ref op) => self.write_shmem(op, to),
             Op::Work => to.write_str("work"),
             Op::Grace => to.write_str("grace"),
             Op::Quiesce => to.write_str("quiesce"),
@@ -210,6 +213,8 @@ impl Labels {
             Assertion::Bytes(objcg, n) => write!(to, "bytes {} {n}", self.objcg(objcg)),
             Assertion::Leftover(objcg, n) => write!(to, "leftover {} {n}", self.objcg(objcg)),
             Assertion::Visited(n) => write!(to, "visited {n}"),
+            Assertion::Stranded(n) => write!(to, "stranded {n}"),
+            Assertion::Slots(n) => write!(to, "slots {n}"),
             Assertion::Refs(group, n) => write!(to, "refs {} {n}", self.group(group)),
             Assertion::CacheRefs(cache, group, n) => {
                 write!(to, "cache.refs {} {} {n}", self.cache(cache), self.group(group))

@@ -9,7 +9,7 @@ use crate::{Fault, MappedDesign, machine::Machine};
 #[derive(Debug)]
 pub(crate) struct PageState {
     /// One of whoever frees it, and one of each task in the middle of mapping or unmapping it.
-    pub(super) refs: Word,
+    pub(crate) refs: Word,
     /// 1 while the page is charged. Its pointer to its group is not cleared with this.
     pub(crate) used: Word,
     /// Page tables that it is in.

@@ -9,6 +9,7 @@ use super::env::{Env, Label, Mark, Oops, What};
 use super::rcu::Callback;
 use super::word::Word;
 use super::work::Work;
+use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::{Memcg, MemcgRef};
 
@@ -140,7 +141,11 @@ impl Machine {
 
     /// Second half, run after a grace period.
     pub(crate) fn css_free<E: Env>(&self, e: &E, memcg: MemcgRef) {
-        let parent = self.memcgs.get(e, memcg).css.parent(e);
+        let node = self.memcgs.get(e, memcg);
+        let parent = node.css.parent(e);
+        if e.fault(Fault::B38) {
+            self.ids.lock(e).forget(node.id.swap(e, 0));
+        }
         self.memcgs.free(e, memcg);
         e.mark(Mark::CssFreed);
         if let Some(parent) = parent {

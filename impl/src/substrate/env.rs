@@ -94,6 +94,15 @@ pub enum What {
     StatFilePmdMapped,
     StatOnMove,
     Movers,
+    ShmemEntry,
+    SlotMap,
+    SlotCache,
+    SlotContent,
+    SlotPages,
+    FolioSwap,
+    FolioLocked,
+    FolioContent,
+    FolioFlags,
 }
 
 /// Which shared word: what it is, and the index of its owner (an arena's slot, a CPU, a swap slot).
@@ -136,6 +145,8 @@ pub enum Failing {
     Alloc,
     /// A trylock.
     Trylock,
+    /// Inserting a page where it belongs: its place is taken, or cannot be made.
+    Insert,
 }
 
 /// A loop that tries again until it succeeds.
@@ -157,6 +168,12 @@ pub enum Loop {
     TaskGetCss,
     /// Looking for another owner of an mm.
     NextOwner,
+    /// Waiting for the lock of a page.
+    PageLock,
+    /// Looking for a page in the swap cache.
+    SwapCache,
+    /// Faulting on a file again, as its index entry has changed.
+    ShmemFault,
 }
 
 /// A defect that the machine itself notices, as a kernel would warn or a sanitizer would report.
@@ -283,11 +300,34 @@ pub enum Mark {
     MoveRefused,
     Emptied,
     EmptyRefused,
+    HugeFallback,
+    InsertFailed,
+    InsertRaced,
+    BatchGrew,
+    BatchEnded,
+    ShmemSwappedOut,
+    SwapCacheHit,
+    SwapCacheRead,
+    SwapCacheInsertFailed,
+    SwapCacheRedirtied,
+    SlotCopyFreed,
+    SlotGoneBeforeRead,
+    SwapNotConfirmed,
+    WaitedForWriteback,
+    SwapInChargeFailed,
+    FailedFaultRaced,
+    FaultRetried,
+    StrandedByLock,
+    StrandedByWriteback,
+    StaleReclaimed,
+    StaleUnchargedReclaimed,
+    SwapCacheReclaimed,
+    SwappedOff,
 }
 
 impl Mark {
     /// Number of marks.
-    pub const COUNT: usize = Mark::EmptyRefused as usize + 1;
+    pub const COUNT: usize = Mark::SwappedOff as usize + 1;
 }
 
 /// The environment. Every hook has an empty default, so that [`Plain`] costs nothing.

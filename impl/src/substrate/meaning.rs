@@ -202,6 +202,15 @@ impl What {
             What::StatFileMapped => ("NR_FILE_MAPPED", Whose::GroupOnCpu, Number),
             What::StatFilePmdMapped => ("NR_FILE_PMDMAPPED", Whose::GroupOnCpu, Number),
             What::StatOnMove => ("on_move mark", Whose::GroupOnCpu, Number),
+            What::ShmemEntry => ("index entry", Whose::Entry, Number),
+            What::SlotMap => ("swap_map", Whose::SwapSlot, Number),
+            What::SlotCache => ("swap cache", Whose::SwapSlot, Pointer(FolioGeneration)),
+            What::SlotContent => ("content", Whose::SwapSlot, Number),
+            What::SlotPages => ("pages", Whose::SwapSlot, Number),
+            What::FolioSwap => ("swap cache entry", folio, Number),
+            What::FolioLocked => ("PG_locked", folio, Flag),
+            What::FolioContent => ("content", folio, Number),
+            What::FolioFlags => ("dirty and writeback bits", folio, Number),
         };
         Meaning { name, whose, holds }
     }

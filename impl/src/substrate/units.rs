@@ -37,6 +37,10 @@ pub enum Errno {
     NoSpace,
     /// `ENODEV`: the parent has been removed.
     NoDev,
+    /// `EEXIST`: the place of a page is another's by now. Whoever asked looks again.
+    Exist,
+    /// `ENOENT`: what leads to a page is gone.
+    NoEnt,
 }
 
 /// The value of a limit word that means "no limit".

@@ -1,5 +1,6 @@
 //! Memcg ids: small numbers that a swap slot can record, so that a slot does not pin a group's memory.
 
+use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::env::{Env, Label, Oops, What};
@@ -83,8 +84,10 @@ impl Machine {
         if old < n as i64 {
             e.oops(Oops::RefUnderflow(node.id_refs.label()));
         } else if old == n as i64 {
-            let id = node.id.swap(e, 0);
-            self.ids.lock(e).forget(id);
+            if !e.fault(Fault::B38) {
+                let id = node.id.swap(e, 0);
+                self.ids.lock(e).forget(id);
+            }
             self.css_put(e, memcg);
         }
     }

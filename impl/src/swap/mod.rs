@@ -1,4 +1,5 @@
-//! Seed 004, first part: folios, swap slots and the memcg ids under which slots are recorded.
+//! Folios, swap slots and the memcg ids under which slots are recorded: what seed 004's rooms, [`crate::charge`] and
+//! [`crate::shmem`], stand on, and swap in its simplest form, without a swap cache.
 //!
 //! A folio is charged in a single step and is bound to its group until it is freed. Swapping it out frees its
 //! pages and charges as many swap slots (cgroup v2: memory and swap are independent counters). A slot records the
@@ -31,6 +32,14 @@ pub struct Folio {
     pub(crate) memcg: Word,
     pub(crate) pages: Word,
     pub(crate) page: PageState,
+    /// First slot for which the swap cache has it, from 1; 0 if it is not there.
+    pub(crate) swap: Word,
+    /// 1 while somebody has the page lock.
+    pub(crate) locked: Word,
+    /// The version last written to it.
+    pub(crate) content: Word,
+    /// Dirty, under writeback.
+    pub(crate) flags: Word,
 }
 
 impl Item for Folio {
@@ -38,7 +47,15 @@ impl Item for Folio {
 
     fn empty(index: usize) -> Folio {
         let word = |what| Word::new(Label::new(what, index));
-        Folio { memcg: word(What::FolioMemcg), pages: word(What::FolioPages), page: PageState::empty(index) }
+        Folio {
+            memcg: word(What::FolioMemcg),
+            pages: word(What::FolioPages),
+            page: PageState::empty(index),
+            swap: word(What::FolioSwap),
+            locked: word(What::FolioLocked),
+            content: word(What::FolioContent),
+            flags: word(What::FolioFlags),
+        }
     }
 }
 

@@ -18,6 +18,10 @@ pub struct SwapEntry {
 }
 
 impl SwapEntry {
+    pub(crate) fn new(first: usize, pages: Pages) -> SwapEntry {
+        SwapEntry { first: first as u32, pages: pages.0 as u32 }
+    }
+
     /// Number of the first slot.
     pub fn first(self) -> usize {
         self.first as usize
@@ -38,12 +42,29 @@ pub(crate) struct SwapSlot {
     pub(crate) record: Word,
     /// The folio's next slot, from 1; 0 for none.
     next: Word,
+    /// In the first slot of an entry: how many there are.
+    pub(crate) pages: Word,
+    /// In the first slot of an entry of shmem: how many index entries lead to it, and whether the swap cache has a
+    /// page for it. See [`crate::shmem`].
+    pub(crate) map: Word,
+    /// The page that the swap cache has for it.
+    pub(crate) cache: Word,
+    /// The version written to it.
+    pub(crate) content: Word,
 }
 
 impl SwapSlot {
     pub(crate) fn empty(index: usize) -> SwapSlot {
         let word = |what| Word::new(Label::new(what, index));
-        SwapSlot { used: word(What::SlotUsed), record: word(What::SlotRecord), next: word(What::SlotNext) }
+        SwapSlot {
+            used: word(What::SlotUsed),
+            record: word(What::SlotRecord),
+            next: word(What::SlotNext),
+            pages: word(What::SlotPages),
+            map: word(What::SlotMap),
+            cache: word(What::SlotCache),
+            content: word(What::SlotContent),
+        }
     }
 }
 
@@ -116,7 +137,7 @@ impl Machine {
         Ok((entry, memcg))
     }
 
-    fn swap_charge<E: Env>(
+    pub(crate) fn swap_charge<E: Env>(
         &self,
         e: &E,
         owner: MemcgRef,
@@ -180,7 +201,7 @@ impl Machine {
     }
 
     /// A counted reference to the group recorded for an entry, if it has not been removed.
-    fn recorded_online<E: Env>(&self, e: &E, cpu: &Cpu, entry: SwapEntry) -> Option<MemcgRef> {
+    pub(crate) fn recorded_online<E: Env>(&self, e: &E, cpu: &Cpu, entry: SwapEntry) -> Option<MemcgRef> {
         let _section = self.rcu_read_lock(e, cpu.id);
         let id = self.slots[entry.first()].record.load(e);
         let memcg = self.memcg_from_id(e, id)?;
@@ -191,6 +212,9 @@ impl Machine {
     pub fn swap_free<E: Env>(&self, e: &E, entry: SwapEntry) {
         for slot in self.slots_of(entry) {
             let id = self.slots[slot].record.swap(e, 0);
+            if id == 0 && e.fault(Fault::B41) {
+                continue;
+            }
             if let Some(memcg) = self.memcg_from_id(e, id) {
                 if memcg != self.root {
                     self.counter_uncharge(e, memcg, Which::Swap, Pages(1));
@@ -201,7 +225,7 @@ impl Machine {
         self.slots_return(e, entry);
     }
 
-    fn slots_take<E: Env>(&self, e: &E, pages: Pages) -> Option<SwapEntry> {
+    pub(crate) fn slots_take<E: Env>(&self, e: &E, pages: Pages) -> Option<SwapEntry> {
         let mut table = self.slot_table.lock(e);
         if (table.left() as u64) < pages.0 || pages.0 == 0 {
             return None;
@@ -214,10 +238,12 @@ impl Machine {
             node.next.init(next);
             next = i64::from(slot) + 1;
         }
-        Some(SwapEntry { first: next as u32 - 1, pages: pages.0 as u32 })
+        let entry = SwapEntry { first: next as u32 - 1, pages: pages.0 as u32 };
+        self.slots[entry.first()].pages.init(pages.0 as i64);
+        Some(entry)
     }
 
-    fn slots_return<E: Env>(&self, e: &E, entry: SwapEntry) {
+    pub(crate) fn slots_return<E: Env>(&self, e: &E, entry: SwapEntry) {
         let mut table = self.slot_table.lock(e);
         for slot in self.slots_of(entry) {
             self.slots[slot].used.store(e, 0);

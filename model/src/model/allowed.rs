@@ -63,6 +63,8 @@ impl Model {
             Op::Mm(op) => return self.mm_allowed(step, &op, witness),
             Op::Slab(SlabOp::Alloc { .. }) => self.allow_slab_alloc(&mut allowed, step, witness),
             Op::Mapped(op) => self.allow_moved(&mut allowed, step, &op, witness),
+            Op::Page(op) => self.allow_page(&mut allowed, step, &op, witness),
+            Op::Shmem(op) => self.shmem_allowed(&mut allowed, step, &op, witness),
             Op::Work => allowed.exact = self.work_answers(),
             _ => {}
         }

@@ -29,19 +29,32 @@ impl Model {
 
     /// Charges a folio and binds it.
     pub(super) fn bind(&mut self, new: ChargeId, folio: Folio) {
-        let Some(group) = self.groups.get_mut(folio.group.index()) else { return };
-        group.folios += 1;
+        if self.groups.get(folio.group.index()).is_some() {
+            self.add_folio(folio);
+            self.folios.make(new.index(), folio);
+        }
+    }
+
+    /// A folio that exists is charged, whatever it is called.
+    pub(super) fn add_folio(&mut self, folio: Folio) {
+        if let Some(group) = self.groups.get_mut(folio.group.index()) {
+            group.folios += 1;
+        }
         self.count_folio(folio, |total, pages| *total += pages);
-        self.folios.make(new.index(), folio);
+    }
+
+    /// It is uncharged.
+    pub(super) fn drop_folio(&mut self, folio: Folio) {
+        if let Some(group) = self.groups.get_mut(folio.group.index()) {
+            group.folios -= 1;
+        }
+        self.count_folio(folio, |total, pages| *total -= pages);
     }
 
     /// Uncharges a folio, which is gone afterwards.
     pub(super) fn unbind(&mut self, charge: ChargeId) -> Option<Folio> {
         let folio = self.folios.take(charge.index())?;
-        if let Some(group) = self.groups.get_mut(folio.group.index()) {
-            group.folios -= 1;
-        }
-        self.count_folio(folio, |total, pages| *total -= pages);
+        self.drop_folio(folio);
         Some(folio)
     }
 

@@ -14,6 +14,7 @@ impl Model {
     pub fn admits(&self, step: &Step) -> Result<(), Skip> {
         self.admits_cpu(step.cpu)?;
         self.admits_beside_halves(step)?;
+        self.admits_beside_faults(step)?;
         match step.op {
             Op::Mkdir { new, parent, .. } => self.admits_mkdir(new, parent),
             Op::Rmdir { group } => self.admits_rmdir(group),
@@ -63,6 +64,8 @@ impl Model {
             Op::Mm(op) => self.admits_mm(&op),
             Op::DrainAll { group } => self.admits_named(group),
             Op::Mapped(op) => self.admits_mapped(step.cpu, &op),
+            Op::Page(op) => self.admits_page(&op),
+            Op::Shmem(op) => self.admits_shmem(step.cpu, &op),
             Op::Drain | Op::Work | Op::Grace | Op::Quiesce => Ok(()),
         }
     }
@@ -85,6 +88,8 @@ impl Model {
             Op::DrainAll { .. } if step.fail == Some(Failure::Trylock) => Outcome::Refused(Errno::Busy),
             Op::Mm(op) => self.mm_answer(&op, step.fail),
             Op::Mapped(op) => self.mapped_answer(&op),
+            Op::Page(op) => self.page_answer(&op, step.fail),
+            Op::Shmem(op) => self.shmem_answer(step.cpu, &op, step.fail),
             Op::Work => self.work_answer(),
             Op::SetSwapMax { .. }
             | Op::Uncharge { .. }
@@ -142,6 +147,8 @@ impl Model {
                 self.change_cpu(target, |cpu| cpu.isolated = false);
             }
             (Op::Mapped(op), Outcome::Done) => self.mapped_done(step.cpu, &op),
+            (Op::Page(op), observed) => self.commit_page(&op, observed),
+            (Op::Shmem(op), observed) => self.commit_shmem(step.cpu, &op, step.fail, observed),
             (Op::Work, Outcome::Ran(Ran::Offline(group))) => self.offline_finished(group),
             (Op::Work, Outcome::Ran(Ran::Create(group))) => {
                 self.create_cache(group, step.fail);

@@ -84,25 +84,37 @@ impl Model {
     }
 
     fn record(&mut self, new: SlotId, slot: Slot) {
+        if self.groups.get(slot.recorded.index()).is_some() {
+            self.take_slots(slot);
+            self.slots.make(new.index(), slot);
+        }
+    }
+
+    /// Slots are recorded and charged, whatever they are called.
+    pub(super) fn take_slots(&mut self, slot: Slot) {
         let Some(group) = self.groups.get_mut(slot.recorded.index()) else { return };
         // A machine under test that records an id which is gone is caught by others; the totals stay right.
         self.ids_in_use += u64::from(group.id_refs() == 0);
         group.slots += slot.pages.0;
         self.slots_used += slot.pages.0;
         self.count_slot(slot, |total, pages| *total += pages);
-        self.slots.make(new.index(), slot);
     }
 
     /// Frees slots, and the id recorded for them if nothing else keeps it.
     pub(super) fn free_slot(&mut self, slot: SlotId) -> Option<Slot> {
         let slot = self.slots.take(slot.index())?;
+        self.give_slots(slot);
+        Some(slot)
+    }
+
+    /// Slots are given back.
+    pub(super) fn give_slots(&mut self, slot: Slot) {
         if let Some(group) = self.groups.get_mut(slot.recorded.index()) {
             group.slots -= slot.pages.0;
             self.ids_in_use -= u64::from(group.id_refs() == 0);
         }
         self.slots_used -= slot.pages.0;
         self.count_slot(slot, |total, pages| *total -= pages);
-        Some(slot)
     }
 
     fn count_slot(&mut self, slot: Slot, count: fn(&mut Pages, Pages)) {

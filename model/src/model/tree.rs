@@ -177,7 +177,8 @@ impl Model {
     pub(super) fn admits_rmdir(&self, group: GroupId) -> Result<(), Skip> {
         self.admits_online(group)?;
         self.admits_below_root(group)?;
-        self.admits_out_of_moves(group)
+        self.admits_out_of_moves(group)?;
+        self.admits_out_of_faults(group)
     }
 
     /// Only online children and tasks that run in it hinder; children that are removed already do not, nor do tasks

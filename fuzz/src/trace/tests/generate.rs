@@ -72,6 +72,7 @@ pub(super) fn program(dice: &mut Dice) -> Program {
             &mut program.names.users,
             &mut program.names.caches,
             &mut program.names.slab_objects,
+            &mut program.names.files,
         ] {
             // Collisions, names that cannot be, and gaps are all to be expected.
             let names_to_give = ["", "A", "B", "p1", "g2", "o1", "p1_2", "c0", "ok", "9", "a b", "x_1"];
