@@ -238,7 +238,11 @@ impl Model {
 
     pub(super) fn admits_shmem(&self, cpu: CpuId, op: &ShmemOp) -> Result<(), Skip> {
         let file = match *op {
-            ShmemOp::File { new } => return self.shmem.files.fresh(new.index()),
+            // In v1 pages that move, and a charge for memory and swap together, would be needed.
+            ShmemOp::File { new } => {
+                self.admits_swap()?;
+                return self.shmem.files.fresh(new.index());
+            }
             ShmemOp::Reclaim => return Ok(()),
             ShmemOp::Swapoff { group } => return self.admits_swapoff(group),
             ShmemOp::Stage(stage) => return self.admits_stage(cpu, stage),
@@ -270,7 +274,6 @@ impl Model {
                 }
             }
             ShmemOp::Out { .. } => {
-                self.admits_swap()?;
                 if matches!(entry, Entry::Page(_)) { Ok(()) } else { Err(Skip::Absent) }
             }
             ShmemOp::Written { .. } => {
