@@ -100,6 +100,8 @@ pub struct Model {
     slab_objects: Names<SlabObject>,
     slabs: Slabs,
     cpus: Vec<Cpu>,
+    /// Groups that the caller of the next step holds, whatever became of them.
+    held: Vec<GroupId>,
     mms: Mms,
     mapped: Mapped,
 }
@@ -122,6 +124,7 @@ impl Model {
             slab_objects: Names::default(),
             slabs: Slabs::default(),
             cpus: Vec::new(),
+            held: Vec::new(),
             mms: Mms::default(),
             mapped: Mapped::default(),
         };
@@ -147,6 +150,7 @@ impl Model {
         self.slab_objects.clear();
         self.slabs.clear();
         self.mapped.clear();
+        self.held.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

@@ -96,6 +96,7 @@ pub use labels::{
     Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
 };
 pub(crate) use slab::slab_word;
+pub(crate) use visit::{Kind, Role, visit};
 pub use write::{canonical, write};
 
 use crate::program::Program;

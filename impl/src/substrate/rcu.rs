@@ -89,7 +89,7 @@ impl Machine {
 
     /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
     pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
-        let batch = self.rcu.waiting();
+        let batch = self.rcu.callbacks.lock(e).len();
         self.synchronize_rcu(e);
         for _ in 0..batch {
             let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
