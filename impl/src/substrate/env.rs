@@ -313,6 +313,12 @@ pub trait Env {
         false
     }
 
+    /// Whether this kind of access to this word has lost its ordering: a planted fault for tests of weak memory.
+    #[inline(always)]
+    fn weakened(&self, _label: Label, _access: Access) -> bool {
+        false
+    }
+
     /// Whether to fail here. An injected failure is used up by the first place that asks.
     #[inline(always)]
     fn failing(&self, _failing: Failing) -> bool {
