@@ -38,8 +38,32 @@ pub struct Header {
     pub faults: Vec<Fault>,
     /// What a replay must find.
     pub expect: Expect,
-    /// The recorded choices of the scheduler, for a parallel program: the lane that runs next, per point.
+    /// The recorded choices of the scheduler, for a parallel program: the lane that runs next, for each point at
+    /// which more than one can. Empty if nothing has been recorded.
     pub schedule: Vec<u8>,
+    /// How lanes are chosen as long as there is no schedule. No part of a trace.
+    pub drive: Drive,
+}
+
+/// How the lanes of a program are chosen that has no recorded schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Drive {
+    /// All schedules are run, up to a number of preemptions and of executions.
+    #[default]
+    Explore,
+    /// Each byte is a stretch of one lane: which, in the low three bits, and for how many points.
+    Bytes(Vec<u8>),
+    /// At random.
+    Random(u64),
+    /// Random priorities, and so many random points at which the lane that runs falls behind all others.
+    Pct {
+        /// Makes the priorities and the points.
+        seed: u64,
+        /// The number of points.
+        depth: u8,
+    },
+    /// In turn, each for so many points.
+    RoundRobin(u8),
 }
 
 impl Header {
@@ -67,6 +91,7 @@ impl Default for Header {
             faults: Vec::new(),
             expect: Expect::Ok,
             schedule: Vec::new(),
+            drive: Drive::Explore,
         }
     }
 }

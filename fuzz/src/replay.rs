@@ -84,35 +84,17 @@ impl Summary {
     }
 }
 
-/// The engine that replays a program, or why there is none.
-///
-/// # Errors
-/// The program has lanes, and no engine chooses between them.
-pub fn engine_for(program: &Program) -> Result<Engine, String> {
-    if program.parallel.is_some() {
-        return Err("it has a `parallel` part, and no engine of this build interleaves lanes".to_owned());
-    }
-    Ok(Engine::Lockstep)
+/// The engine that replays a program.
+pub fn engine_for(program: &Program) -> Engine {
+    if program.parallel.is_some() { Engine::Interleave } else { Engine::Lockstep }
 }
 
 /// Run a program and judge it.
 pub fn replay(path: &Path, program: Program) -> Replay {
-    let (recording, verdict) = match engine_for(&program) {
-        Ok(engine) => {
-            let recording = Runner::new(engine).record(&program);
-            let verdict = judge(&program.header.expect, recording.violation.as_ref());
-            (recording, verdict)
-        }
-        Err(why) => {
-            let nothing = Recording {
-                steps: Vec::new(),
-                sides: Vec::new(),
-                cached: Vec::new(),
-                violation: None,
-                timeline: None,
-            };
-            (nothing, Verdict::Stale(why))
-        }
+    let recording = Runner::new(engine_for(&program)).record(&program);
+    let verdict = match &recording.stale {
+        Some(why) => Verdict::Stale(why.clone()),
+        None => judge(&program.header.expect, recording.violation.as_ref()),
     };
     Replay { path: path.to_owned(), program, recording, verdict }
 }
@@ -246,8 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn a_program_with_lanes_is_stale_rather_than_passed() {
-        let program = Program { parallel: Some(0), ..Program::default() };
+    fn a_schedule_that_does_not_apply_is_stale_rather_than_passed() {
+        let mut program = Program { parallel: Some(0), ..Program::default() };
+        program.header.schedule = vec![1, 0];
         let replay = replay(Path::new("x.trace"), program);
         assert!(matches!(replay.verdict, Verdict::Stale(_)));
     }

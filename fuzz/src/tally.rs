@@ -16,6 +16,14 @@ pub struct Tally {
     pub exact: u64,
     /// Steps whose outcome was another legal one, by reason in the order of [`Reason::ALL`].
     pub divergent: [u64; Reason::ALL.len()],
+    /// How often a lane was preempted in the middle of an operation.
+    pub preemptions: u64,
+    /// Items of queued work that the scheduler ran beside the operations of a program.
+    pub extra_work: u64,
+    /// Checks where an operation ended that were put off, as another one was in the middle of a change.
+    pub deferred: u64,
+    /// Executions in which no order was looked for that the model accepts, as there were too many.
+    pub unordered: u64,
     /// How often each goal was reached, in the order of [`goals::GOALS`].
     pub goals: [u64; goals::COUNT],
 }
@@ -28,6 +36,10 @@ impl Default for Tally {
             skipped: 0,
             exact: 0,
             divergent: [0; Reason::ALL.len()],
+            preemptions: 0,
+            extra_work: 0,
+            deferred: 0,
+            unordered: 0,
             goals: [0; goals::COUNT],
         }
     }
@@ -40,6 +52,10 @@ impl Tally {
         self.steps += other.steps;
         self.skipped += other.skipped;
         self.exact += other.exact;
+        self.preemptions += other.preemptions;
+        self.extra_work += other.extra_work;
+        self.deferred += other.deferred;
+        self.unordered += other.unordered;
         for (sum, n) in self.divergent.iter_mut().zip(other.divergent) {
             *sum += n;
         }

@@ -135,7 +135,7 @@ rooms! {
         Marked = "marked", AsMailed, "seed 002, mail of 13 September 2010",
             "the page lock is taken only under a per-CPU mark of the mover; the flag as before";
         (default) MarkedCount = "marked-count", Corrected, "seed 002, and what the hunt found in it",
-            "as mailed, but the page counts what was told of it, and an uncharge takes that back";
+            "the page counts what was told of it, an uncharge takes that back, and its group is read again after the mark";
         MarkedOnline = "marked-online", New, "bug S16",
             "the corrected one, but the mark is raised on online CPUs alone";
         SectionFirst = "section-first", Corrected, "Linux 3.18, mem_cgroup_begin_page_stat",

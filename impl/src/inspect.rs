@@ -188,6 +188,16 @@ impl Machine {
         self.cpus[id].queue.peek().contains(&Work::Drain)
     }
 
+    /// Whether work is queued that only this CPU may run. Not to be asked while somebody holds the queue's lock.
+    pub fn has_bound_work(&self, id: usize) -> bool {
+        !self.cpus[id].queue.peek().is_empty()
+    }
+
+    /// Whether work is queued that any CPU may run. Not to be asked while somebody holds the queue's lock.
+    pub fn has_unbound_work(&self) -> bool {
+        !self.unbound.peek().is_empty()
+    }
+
     /// Whether `memcg` is `root` or below it in the tree.
     pub fn is_below(&self, memcg: MemcgRef, root: MemcgRef) -> bool {
         self.is_descendant(&crate::Plain, memcg, root)

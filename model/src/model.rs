@@ -106,6 +106,8 @@ pub struct Model {
     slab_objects: Names<SlabObject>,
     slabs: Slabs,
     cpus: Vec<Cpu>,
+    /// Groups that the caller of the next step holds, whatever became of them.
+    held: Vec<GroupId>,
     mms: Mms,
     mapped: Mapped,
     shmem: Shmem,
@@ -129,6 +131,7 @@ impl Model {
             slab_objects: Names::default(),
             slabs: Slabs::default(),
             cpus: Vec::new(),
+            held: Vec::new(),
             mms: Mms::default(),
             mapped: Mapped::default(),
             shmem: Shmem::default(),
@@ -156,6 +159,7 @@ impl Model {
         self.slabs.clear();
         self.mapped.clear();
         self.shmem.clear();
+        self.held.clear();
         self.cpus.clear();
         self.cpus.resize(usize::from(config.cpus), Cpu::AT_START);
     }

@@ -113,6 +113,12 @@ impl Books {
         self.touch_group(parent);
     }
 
+    /// Which group, and which objcg, lives or lived last in each slot of the machine's arenas.
+    pub(crate) fn copy_slots(&self, groups: &mut Vec<GroupId>, births: &mut Vec<GroupId>) {
+        groups.clone_from(&self.by_memcg);
+        births.clone_from(&self.by_objcg);
+    }
+
     /// The group of a handle. A stale handle gives the group that lived there last.
     pub(crate) fn group_of(&self, memcg: MemcgRef) -> GroupId {
         self.group_at(memcg.index())
@@ -274,7 +280,7 @@ impl Books {
     /// Bring the books of an objcg up to date: the pages that it binds, and where.
     pub(super) fn book_bucket(&mut self, world: &World<'_>, birth: GroupId) {
         let book = &self.groups[birth.index()].bucket;
-        let view = book.objcg.and_then(|objcg| world.machine.objcg(objcg));
+        let view = book.objcg.and_then(|objcg| world.objcg(objcg));
         let bytes = world.model.bucket_live_bytes(birth).0 as i64 + book.stocked;
         let pages = match view {
             // A released objcg has given its pages back, whatever its leftover still says.

@@ -5,7 +5,7 @@ use super::books::{BucketBook, GroupBook};
 use super::broken::{Broken, Law, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_impl::{Machine, MemcgView, PAGE_SIZE, State};
+use stocktake_impl::{Label, Machine, MemcgRef, MemcgView, ObjcgRef, ObjcgView, PAGE_SIZE, State, What};
 use stocktake_model::{GroupId, GroupLife, Holders, Model};
 
 /// Both sides, and which laws apply.
@@ -13,9 +13,44 @@ pub(crate) struct World<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) model: &'a mut Model,
     pub(crate) checks: Checks,
+    /// What operations have in flight that have not ended: neither model nor books know of it.
+    pub(crate) flight: Option<&'a dyn InFlight>,
+}
+
+/// What operations under way have added to words that are sums.
+pub(crate) trait InFlight {
+    /// To this one.
+    fn added(&self, label: Label) -> i64;
 }
 
 impl World<'_> {
+    fn added(&self, what: What, index: usize) -> i64 {
+        self.flight.map_or(0, |flight| flight.added(Label::new(what, index)))
+    }
+
+    /// A group's words without what is in flight.
+    pub(super) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
+        let mut view = self.machine.memcg(memcg)?;
+        if self.flight.is_some() {
+            let index = memcg.index();
+            view.usage -= self.added(What::MemoryUsage, index);
+            view.swap_usage -= self.added(What::SwapUsage, index);
+            view.refs -= self.added(What::CssRefs, index);
+            view.id_refs -= self.added(What::IdRefs, index);
+        }
+        Some(view)
+    }
+
+    /// An objcg's words without what is in flight.
+    pub(super) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
+        let mut view = self.machine.objcg(objcg)?;
+        if self.flight.is_some() {
+            view.refs -= self.added(What::ObjcgRefs, objcg.index());
+            view.leftover -= self.added(What::ObjcgLeftover, objcg.index());
+        }
+        Some(view)
+    }
+
     /// `found == expected`, if the invariant is checked; `because` is asked only if it does not hold.
     pub(super) fn law(
         &self,
@@ -33,7 +68,7 @@ impl World<'_> {
 
     /// The laws of a group that lives.
     pub(super) fn check_group(&self, group: GroupId, book: &GroupBook) -> Law {
-        let Some(view) = book.memcg.and_then(|memcg| self.machine.memcg(memcg)) else { return Ok(()) };
+        let Some(view) = book.memcg.and_then(|memcg| self.memcg(memcg)) else { return Ok(()) };
         self.check_signs(group, &view)?;
         self.check_life(group, &view)?;
         self.check_refs(group, book, &view)?;
@@ -183,7 +218,7 @@ impl World<'_> {
         let refs = self.model.bucket_refs(birth) as i64;
         let holders = [("references of base, program and objects", refs), ("byte stocks", book.stocks)];
         let expected = refs + book.stocks;
-        let Some(view) = book.objcg.and_then(|objcg| self.machine.objcg(objcg)) else {
+        let Some(view) = book.objcg.and_then(|objcg| self.objcg(objcg)) else {
             if expected == 0 || !self.checks.has(Invariant::I12) {
                 return Ok(());
             }

@@ -32,8 +32,7 @@ pub(super) struct Args {
 /// Do it.
 pub(super) fn minimize(args: &Args) -> Result<Exit, Problem> {
     let program = read_file(&args.file, Reading::Strict).map_err(|error| Problem::told(&error))?;
-    let engine = engine_for(&program)
-        .map_err(|why| Problem::new(format!("{} cannot be minimised: {why}", shown(&args.file))))?;
+    let engine = engine_for(&program);
     if let Some(out) = args.out.as_deref() {
         check_folder(out)?;
     }

@@ -40,7 +40,7 @@ pub use direct::MAX_DIRECT_STEPS;
 pub use encode::{Unencodable, encode};
 pub use entropy::random_bytes;
 
-use crate::program::{Expect, Header, Program};
+use crate::program::{Drive, Expect, Header, Program};
 use arbitrary::{Arbitrary, Unstructured};
 use input::Input;
 use script::Script;
@@ -121,12 +121,13 @@ fn decode_noting(bytes: &[u8], program: &mut Program) -> u64 {
 /// Make `program` equal to the default, but keep its memory.
 fn clear(program: &mut Program) {
     let Program { header, steps, parallel, names } = program;
-    let Header { cpus, mode, ids, slots, design, faults, expect, schedule } = header;
+    let Header { cpus, mode, ids, slots, design, faults, expect, schedule, drive } = header;
     let fresh = Header::default();
     (*cpus, *mode, *ids, *slots, *design) = (fresh.cpus, fresh.mode, fresh.ids, fresh.slots, fresh.design);
     faults.clear();
     *expect = Expect::Ok;
     schedule.clear();
+    *drive = Drive::Explore;
     steps.clear();
     *parallel = None;
     for names in [

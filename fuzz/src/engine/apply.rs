@@ -3,15 +3,15 @@
 mod mm;
 mod slab;
 
-use super::hunting::Hunting;
 use crate::check::Books;
-use crate::program::Population;
+use crate::program::{Action, Population};
+use crate::trace::{Kind, visit};
 use stocktake_impl as machine;
 use stocktake_impl::{
-    CacheRef, Cpu, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, ShmemFault, SlabObject,
+    CacheRef, Cpu, Env, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, ShmemFault, SlabObject,
     SwapEntry, Work,
 };
-use stocktake_model::{Bytes, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
+use stocktake_model::{Bytes, CacheId, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
 /// that charged it.
@@ -23,7 +23,7 @@ pub(crate) struct Object {
 }
 
 /// What the program's names stand for in the machine. A name whose operation failed stands for nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bindings {
     pub(crate) groups: Vec<Option<MemcgRef>>,
     /// A reference; `Some(None)` is root's, which has no objcg.
@@ -65,6 +65,43 @@ impl Bindings {
     }
 }
 
+impl Bindings {
+    /// Take over what an operation of a lane has made of the names that it uses.
+    pub(crate) fn adopt(&mut self, other: &Bindings, step: &Step, cpu: usize) {
+        fn copy<T: Copy>(to: &mut [Option<T>], from: &[Option<T>], n: u16) {
+            if let (Some(to), Some(from)) = (to.get_mut(usize::from(n)), from.get(usize::from(n))) {
+                *to = *from;
+            }
+        }
+        visit(&mut Action::Op(*step), |_, kind, n| match kind {
+            Kind::Group => copy(&mut self.groups, &other.groups, *n),
+            Kind::Objcg => copy(&mut self.objcgs, &other.objcgs, *n),
+            Kind::Charge => copy(&mut self.charges, &other.charges, *n),
+            Kind::Object => copy(&mut self.objects, &other.objects, *n),
+            Kind::Slot => copy(&mut self.slots, &other.slots, *n),
+            Kind::Task => copy(&mut self.mm.tasks, &other.mm.tasks, *n),
+            Kind::User => copy(&mut self.mm.users, &other.mm.users, *n),
+            Kind::Cache => copy(&mut self.caches, &other.caches, *n),
+            Kind::SlabObject => copy(&mut self.slab_objects, &other.slab_objects, *n),
+            Kind::File => {
+                if let (Some(to), Some(&from)) =
+                    (self.versions.get_mut(usize::from(*n)), other.versions.get(usize::from(*n)))
+                {
+                    *to = from;
+                }
+            }
+        });
+        if matches!(step.op, Op::Mapped(_)) {
+            self.halves.retain(|(of, _)| *of != cpu);
+            self.halves.extend(other.halves.iter().filter(|(of, _)| *of == cpu).copied());
+        }
+        if matches!(step.op, Op::Shmem(_)) {
+            self.faults.retain(|(of, _)| *of != cpu);
+            self.faults.extend(other.faults.iter().filter(|(of, _)| *of == cpu).copied());
+        }
+    }
+}
+
 /// What the model admits has a handle: only a step that the machine refused leaves a name without one.
 pub(super) const BOUND: &str = "the model admits only operations on names that are bound";
 
@@ -90,23 +127,55 @@ pub(super) fn done<T>(result: Result<T, machine::Errno>) -> (Outcome, Option<T>)
     }
 }
 
-/// Everything an operation works on.
-pub(crate) struct Applier<'a> {
-    pub(crate) machine: &'a Machine,
-    pub(crate) cpus: &'a mut [Cpu],
-    pub(crate) bindings: &'a mut Bindings,
-    pub(crate) books: &'a mut Books,
-    pub(crate) mode: Mode,
-    pub(crate) env: &'a Hunting,
+/// What the books are told and asked while an operation is applied: which group of the program a handle is.
+pub(crate) trait Ledger {
+    /// See [`Books::born`].
+    fn born(&mut self, machine: &Machine, group: GroupId, parent: GroupId, memcg: MemcgRef);
+    /// See [`Books::cache_made`].
+    fn cache_made(&mut self, name: CacheId, cache: CacheRef);
+    /// See [`Books::group_of`].
+    fn group_of(&self, memcg: MemcgRef) -> GroupId;
+    /// See [`Books::birth_of`].
+    fn birth_of(&self, objcg: ObjcgRef) -> GroupId;
 }
 
-impl Applier<'_> {
+impl Ledger for Books {
+    fn born(&mut self, machine: &Machine, group: GroupId, parent: GroupId, memcg: MemcgRef) {
+        Books::born(self, machine, group, parent, memcg);
+    }
+
+    fn cache_made(&mut self, name: CacheId, cache: CacheRef) {
+        Books::cache_made(self, name, cache);
+    }
+
+    fn group_of(&self, memcg: MemcgRef) -> GroupId {
+        Books::group_of(self, memcg)
+    }
+
+    fn birth_of(&self, objcg: ObjcgRef) -> GroupId {
+        Books::birth_of(self, objcg)
+    }
+}
+
+/// Everything an operation works on.
+pub(crate) struct Applier<'a, E: Env> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) cpus: &'a mut [Cpu],
+    /// Number of the first of them: a lane has no other CPU than its own.
+    pub(crate) first_cpu: usize,
+    pub(crate) bindings: &'a mut Bindings,
+    pub(crate) books: &'a mut dyn Ledger,
+    pub(crate) mode: Mode,
+    pub(crate) env: &'a E,
+}
+
+impl<E: Env> Applier<'_, E> {
     /// Run one operation on the machine.
     pub(crate) fn apply(&mut self, step: &Step) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let b = &mut *self.bindings;
         let at = step.cpu.index();
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         match step.op {
             Op::Mm(op) => self.apply_mm(&op, at),
             Op::Mkdir { new, parent, max, swap_max } => {
@@ -260,7 +329,13 @@ impl Applier<'_> {
 }
 
 /// An object holds a reference to its objcg for as long as it lives.
-fn charge_object(m: &Machine, e: &Hunting, cpu: &mut Cpu, objcg: Option<ObjcgRef>, bytes: Bytes) -> Outcome {
+fn charge_object<E: Env>(
+    m: &Machine,
+    e: &E,
+    cpu: &mut Cpu,
+    objcg: Option<ObjcgRef>,
+    bytes: Bytes,
+) -> Outcome {
     let Some(objcg) = objcg else { return Outcome::Done };
     m.objcg_get(e, objcg);
     match m.obj_cgroup_charge(e, cpu, objcg, machine::Bytes(bytes.0)) {
@@ -278,7 +353,7 @@ const MOST_ROUNDS: usize = 4000;
 
 /// Drain every CPU that is up, run all work, let grace periods elapse, until nothing is left to do. Whether the
 /// machine came to rest.
-pub(crate) fn quiesce(m: &Machine, e: &Hunting, cpus: &mut [Cpu]) -> bool {
+pub(crate) fn quiesce<E: Env>(m: &Machine, e: &E, cpus: &mut [Cpu]) -> bool {
     for _ in 0..MOST_ROUNDS {
         let mut busy = false;
         for cpu in cpus.iter_mut().filter(|cpu| m.cpu_online(cpu.id())) {

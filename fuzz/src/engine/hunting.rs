@@ -88,6 +88,13 @@ impl Hunting {
         self.writes.as_ref().map_or_else(Vec::new, |writes| writes.borrow().clone())
     }
 
+    /// A word was changed by a step that runs beside others.
+    pub(crate) fn changed_in(&self, step: usize, label: Label, old: i64, new: i64) {
+        if self.writes.is_some() {
+            self.remember(Write { step, label, old, new });
+        }
+    }
+
     fn changed(&self, label: Label, old: i64, new: i64) {
         if self.writes.is_some() {
             self.remember(Write { step: self.step.get(), label, old, new });

@@ -14,6 +14,7 @@ use crate::goals;
 use crate::program::{Action, Program, Step};
 use crate::tally::Tally;
 use crate::violation::{Invariant, Violation};
+use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, SlabDesign, Wiring};
 use stocktake_model::{
@@ -23,19 +24,24 @@ use stocktake_model::{
 /// The engine's state, kept between runs so that a run allocates next to nothing.
 #[derive(Debug)]
 pub struct Lockstep {
-    pub(super) machine: Machine,
+    /// Shared with lanes while they run.
+    pub(super) machine: Rc<Machine>,
     pub(super) cpus: Vec<Cpu>,
     pub(super) model: Model,
     pub(super) books: Books,
     pub(super) bindings: Bindings,
-    pub(super) env: Hunting,
+    /// As the machine.
+    pub(super) env: Rc<Hunting>,
     dirty: Vec<Label>,
-    checks: Checks,
+    pub(super) checks: Checks,
     /// The word that the last violation was about.
     pub(super) blamed: Option<Label>,
     /// Also recount everything after each step and compare with the running count.
     doubting: bool,
 }
+
+/// Lanes give back what they share when their operation ends.
+const AT_REST: &str = "no lane runs between two executions";
 
 impl Default for Lockstep {
     fn default() -> Lockstep {
@@ -54,12 +60,12 @@ impl Lockstep {
         let (machine, cpus) = Machine::new(machine::Config::default());
         let config = Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 };
         Lockstep {
-            machine,
+            machine: Rc::new(machine),
             cpus,
             model: Model::new(config),
             books: Books::default(),
             bindings: Bindings::default(),
-            env: Hunting::new(),
+            env: Rc::new(Hunting::new()),
             dirty: Vec::new(),
             checks,
             blamed: None,
@@ -109,7 +115,7 @@ impl Lockstep {
     }
 
     /// The machine and the model as a program's header wants them.
-    fn reset(&mut self, program: &Program, history: bool) {
+    pub(super) fn reset(&mut self, program: &Program, history: bool) {
         let header = &program.header;
         let population = program.population();
         let config = machine::Config {
@@ -130,7 +136,8 @@ impl Lockstep {
             },
             design: header.design_with_faults(),
         };
-        self.machine.reset(config, &mut self.cpus);
+        let machine = Rc::get_mut(&mut self.machine).expect(AT_REST);
+        machine.reset(config, &mut self.cpus);
         self.model.reset(Config {
             mode: header.mode,
             cpus: header.cpus,
@@ -145,7 +152,8 @@ impl Lockstep {
         self.model.shmem_by(shmem::rule(config.design.shmem));
         self.bindings.reset(population, self.machine.root());
         self.books.reset(population.groups, self.cpus.len(), &self.machine);
-        self.env.reset(Faults::from_iter(header.faults.iter().copied()), history);
+        let env = Rc::get_mut(&mut self.env).expect(AT_REST);
+        env.reset(Faults::from_iter(header.faults.iter().copied()), history);
     }
 
     pub(super) fn step(
@@ -220,10 +228,11 @@ impl Lockstep {
     }
 
     /// What the machine is driven by.
-    pub(super) fn applier(&mut self) -> Applier<'_> {
+    pub(super) fn applier(&mut self) -> Applier<'_, Hunting> {
         Applier {
             machine: &self.machine,
             cpus: &mut self.cpus,
+            first_cpu: 0,
             bindings: &mut self.bindings,
             books: &mut self.books,
             mode: self.model.config().mode,
@@ -231,7 +240,13 @@ impl Lockstep {
         }
     }
 
-    fn count(&self, tally: &mut Tally, action: &stocktake_model::Step, observed: Outcome, grade: Grade) {
+    pub(super) fn count(
+        &self,
+        tally: &mut Tally,
+        action: &stocktake_model::Step,
+        observed: Outcome,
+        grade: Grade,
+    ) {
         match grade {
             Grade::Exact => tally.exact += 1,
             Grade::Divergent(reason) => {
@@ -245,7 +260,7 @@ impl Lockstep {
     }
 
     /// What the step names is looked at again even if the machine wrote nothing: it may have forgotten to.
-    fn touch_operands(&mut self, action: &stocktake_model::Step, observed: Outcome) {
+    pub(super) fn touch_operands(&mut self, action: &stocktake_model::Step, observed: Outcome) {
         match &action.op {
             Op::Mapped(op) => return self.touch_mapped(op),
             Op::Shmem(op) => return self.touch_shmem(action.cpu, op),
@@ -289,7 +304,12 @@ impl Lockstep {
     }
 
     /// Second halves of removals that ran inside the step.
-    fn notice_offlined(&mut self, action: &stocktake_model::Step, observed: Outcome, tally: &mut Tally) {
+    pub(super) fn notice_offlined(
+        &mut self,
+        action: &stocktake_model::Step,
+        observed: Outcome,
+        tally: &mut Tally,
+    ) {
         match (action.op, observed) {
             (Op::Work, Outcome::Ran(Ran::Offline(group))) => {
                 self.books.touch_group(group);
@@ -318,7 +338,8 @@ impl Lockstep {
         };
         let all = action.op == Op::Quiesce;
         self.look(|cpu| all || cpu == runner || cpu == other)?;
-        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        let mut world =
+            World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
         self.books.check_touched(&mut world)?;
         if self.doubting {
             self.doubt()?;
@@ -327,7 +348,7 @@ impl Lockstep {
     }
 
     /// Look at the words that were written, and at the stocks of some CPUs.
-    fn look(&mut self, at: impl Fn(usize) -> bool) -> Result<(), Box<Broken>> {
+    pub(super) fn look(&mut self, at: impl Fn(usize) -> bool) -> Result<(), Box<Broken>> {
         self.env.take_dirty(&mut self.dirty);
         self.books.touch_labels(&self.dirty);
         for cpu in self.cpus.iter().filter(|cpu| at(cpu.id())) {
@@ -343,7 +364,8 @@ impl Lockstep {
 
     #[cfg(test)]
     fn doubt(&mut self) -> Result<(), Box<Broken>> {
-        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        let mut world =
+            World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
         if let Some(difference) = self.books.recount_differs(&world, &self.cpus) {
             panic!("the running count is wrong: {difference}");
         }
@@ -351,12 +373,12 @@ impl Lockstep {
     }
 
     /// Bring everything to rest and check all of it.
-    fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
+    pub(super) fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
         self.end_halves();
         self.end_shmem(end)?;
         self.env.begin(end, None);
-        let at_rest = quiesce(&self.machine, &self.env, &mut self.cpus);
+        let at_rest = quiesce(&self.machine, &*self.env, &mut self.cpus);
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
         }
@@ -365,7 +387,8 @@ impl Lockstep {
         }
         self.offline_all(None);
         self.look(|_| true)?;
-        let mut world = World { machine: &self.machine, model: &mut self.model, checks: self.checks };
+        let mut world =
+            World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
         self.books.check_touched(&mut world)?;
         self.books.check_all(&mut world, &self.cpus)?;
         self.books.check_leaks(&world)
@@ -377,7 +400,7 @@ impl Lockstep {
 }
 
 /// A trace may insist on an outcome; a skipped step has none.
-fn insisted(step: &Step, observed: Option<Outcome>) -> Result<(), Box<Broken>> {
+pub(super) fn insisted(step: &Step, observed: Option<Outcome>) -> Result<(), Box<Broken>> {
     match step.outcome {
         Some(wanted) if observed != Some(wanted) => Err(oops::unmet(wanted, observed)),
         _ => Ok(()),

@@ -5,15 +5,15 @@ use super::hunting::Write;
 use super::lockstep::Lockstep;
 use crate::goals::{Goal, Seen};
 use crate::tally::Tally;
-use stocktake_impl::{Label, STAT_CPUS, What};
+use stocktake_impl::{Env, Label, STAT_CPUS, What};
 use stocktake_model::{Errno, GroupId, MappedOp, Op, Outcome, Step};
 
-impl Applier<'_> {
+impl<E: Env> Applier<'_, E> {
     /// Run one of the room's operations on the machine.
     pub(super) fn apply_mapped(&mut self, at: usize, op: &MappedOp) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let b = &mut *self.bindings;
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         match *op {
             MappedOp::Map { charge } => m.map_folio(e, cpu, b.charges[charge.index()].expect(BOUND)),
             MappedOp::Unmap { charge } => m.unmap_folio(e, cpu, b.charges[charge.index()].expect(BOUND)),

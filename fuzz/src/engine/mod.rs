@@ -4,6 +4,7 @@
 mod apply;
 mod asserts;
 mod hunting;
+pub mod interleave;
 pub mod lockstep;
 mod mapped;
 mod mm;
@@ -62,4 +63,6 @@ pub struct Recording {
     pub violation: Option<Violation>,
     /// What the lanes did, if there were any.
     pub timeline: Option<timeline::Timeline>,
+    /// Why the recorded schedule does not apply, if it does not: then nothing else is known.
+    pub stale: Option<String>,
 }

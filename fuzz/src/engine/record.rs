@@ -23,17 +23,28 @@ impl Lockstep {
         let mut recorder = Recorder::default();
         let result = self.run_watched(program, &mut Tally::default(), Some(&mut recorder));
         let names = Labels::of(program);
+        self.recording(&names, recorder.steps, result.err())
+    }
+
+    /// What a report needs of the execution that has just been run.
+    pub(super) fn recording(
+        &mut self,
+        names: &Labels,
+        steps: Vec<StepRecord>,
+        violation: Option<Box<Violation>>,
+    ) -> Recording {
         let violation =
-            result.err().map(|violation| Violation { provenance: self.provenance(&names), ..*violation });
-        let sides = self.sides(&names);
-        let cached = self.cached(&names);
-        Recording { steps: recorder.steps, sides, cached, violation, timeline: None }
+            violation.map(|violation| Violation { provenance: self.provenance(names), ..*violation });
+        let sides = self.sides(names);
+        let cached = self.cached(names);
+        Recording { steps, sides, cached, violation, timeline: None, stale: None }
     }
 
     /// Both sides as they are now, a row per group and quantity. Groups that both sides have freed are left out.
     fn sides(&mut self, names: &Labels) -> Vec<Side> {
         let mut rows = Vec::new();
-        let world = World { machine: &self.machine, model: &mut self.model, checks: Checks::ALL };
+        let world =
+            World { machine: &self.machine, model: &mut self.model, checks: Checks::ALL, flight: None };
         // A violation may have been noticed before everything that the step changed had been booked.
         self.books.count_again(&world, &self.cpus);
         for index in 0..self.bindings.groups.len() {

@@ -4,6 +4,7 @@
 //! engine it drives. How programs are run is the business of the engines.
 
 use super::Recording;
+use super::interleave::Interleave;
 use super::lockstep::Lockstep;
 use crate::program::Program;
 use crate::tally::Tally;
@@ -14,6 +15,8 @@ use crate::violation::Violation;
 pub enum Engine {
     /// One operation after the other, beside the model, with checks after each.
     Lockstep,
+    /// Operations of several lanes that overlap.
+    Interleave,
 }
 
 impl Engine {
@@ -24,6 +27,7 @@ impl Engine {
     pub fn name(self) -> &'static str {
         match self {
             Engine::Lockstep => "lockstep",
+            Engine::Interleave => "interleave",
         }
     }
 
@@ -35,12 +39,15 @@ impl Engine {
 
 /// An engine with its state, which is kept from one program to the next to save allocations. No program sees
 /// anything of the one before.
+///
+/// A runner stays in the thread that made it: the lanes of an engine are coroutines, which belong to a thread.
 pub struct Runner {
     state: State,
 }
 
 enum State {
     Lockstep(Box<Lockstep>),
+    Interleave(Box<Interleave>),
 }
 
 impl Runner {
@@ -49,6 +56,7 @@ impl Runner {
         Runner {
             state: match engine {
                 Engine::Lockstep => State::Lockstep(Box::default()),
+                Engine::Interleave => State::Interleave(Box::default()),
             },
         }
     }
@@ -57,6 +65,7 @@ impl Runner {
     pub fn engine(&self) -> Engine {
         match self.state {
             State::Lockstep(_) => Engine::Lockstep,
+            State::Interleave(_) => Engine::Interleave,
         }
     }
 
@@ -67,6 +76,7 @@ impl Runner {
     pub fn run(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
         match &mut self.state {
             State::Lockstep(lockstep) => lockstep.run(program, tally),
+            State::Interleave(interleave) => interleave.run(program, tally),
         }
     }
 
@@ -74,6 +84,27 @@ impl Runner {
     pub fn record(&mut self, program: &Program) -> Recording {
         match &mut self.state {
             State::Lockstep(lockstep) => lockstep.record(program),
+            State::Interleave(interleave) => interleave.record(program),
+        }
+    }
+
+    /// The program with the schedule by which its lanes run, so that it can be written down: the first that fails, if
+    /// it leaves open which. A program without lanes is as it was.
+    pub fn scheduled(&mut self, program: &Program) -> Program {
+        let mut scheduled = program.clone();
+        if let State::Interleave(interleave) = &mut self.state
+            && program.parallel.is_some()
+        {
+            scheduled.header.schedule = interleave.run_scheduled(program, &mut Tally::default()).0.schedule;
+        }
+        scheduled
+    }
+
+    /// The interleaving engine, if it is one.
+    pub fn interleave(&mut self) -> Option<&mut Interleave> {
+        match &mut self.state {
+            State::Lockstep(_) => None,
+            State::Interleave(interleave) => Some(interleave),
         }
     }
 }
@@ -89,11 +120,5 @@ mod tests {
             assert_eq!(Runner::new(engine).engine(), engine);
         }
         assert_eq!(Engine::from_name("Lockstep"), None);
-    }
-
-    #[test]
-    fn runners_can_be_given_to_another_thread() {
-        fn is_send<T: Send>() {}
-        is_send::<Runner>();
     }
 }

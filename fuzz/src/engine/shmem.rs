@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{
-    Charged, Errno, Faulted, FileRef, IndexView, Label, Lookup, Punched, ShmemDesign, ShmemFault, ShmemRead,
+    Charged, Env, Errno, Faulted, FileRef, IndexView, Label, Lookup, Punched, ShmemDesign, ShmemFault, ShmemRead,
     What,
 };
 use stocktake_model::{
@@ -39,12 +39,12 @@ fn done_or(result: Result<(), Errno>) -> Outcome {
     result.map_or_else(refused, |()| Outcome::Done)
 }
 
-impl Applier<'_> {
+impl<E: Env> Applier<'_, E> {
     /// Run an operation on pages that are charged and inserted, or freed in a batch.
     pub(super) fn apply_page(&mut self, at: usize, op: &PageOp) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let b = &mut *self.bindings;
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         let (new, faulted) = match *op {
             PageOp::File { new, group } => {
                 let memcg = b.groups[group.index()].expect(BOUND);
@@ -75,7 +75,7 @@ impl Applier<'_> {
     pub(super) fn apply_shmem(&mut self, at: usize, op: &ShmemOp) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let file_of = |file: FileId| FileRef(file.index());
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         match *op {
             ShmemOp::File { .. } => Outcome::Done,
             ShmemOp::Fault { file, group, huge } => {
@@ -133,7 +133,7 @@ impl Applier<'_> {
 
     fn apply_stage(&mut self, at: usize, stage: ShmemStage) -> Outcome {
         let (m, e) = (self.machine, self.env);
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         let faults = &mut self.bindings.faults;
         let open = faults.iter().position(|(cpu, _)| *cpu == at).expect(BOUND);
         if stage == ShmemStage::Finish {

@@ -108,6 +108,7 @@ pub use labels::{
 };
 pub(crate) use shmem::{page_word, shmem_word};
 pub(crate) use slab::slab_word;
+pub(crate) use visit::{Kind, Role, visit};
 pub use write::{canonical, write};
 
 use crate::program::Program;

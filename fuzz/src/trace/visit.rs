@@ -6,7 +6,7 @@ use stocktake_model::{GroupId, MappedOp, Op, Outcome, Ran};
 
 /// A kind of thing that programs name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Group,
     Objcg,
     Charge,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 10] = [
+    pub(crate) const ALL: [Kind; 10] = [
         Kind::Group,
         Kind::Objcg,
         Kind::Charge,
@@ -75,7 +75,7 @@ impl Kind {
 
 /// What a step does with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// Uses what it names.
     Use,
     /// Names what it creates by it.
@@ -83,7 +83,7 @@ pub(super) enum Role {
 }
 
 /// Show every number of `action` to `see`, the one that it creates last.
-pub(super) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
+pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
     use Kind::{Cache, Charge, Group, Objcg, Object, Slot};
     use Role::{New, Use};
     let op = match action {

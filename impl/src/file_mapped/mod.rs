@@ -11,10 +11,15 @@
 //! (`marked-count`, the default); or the mapcount itself, if both halves of a mapping lie in one section
 //! (`section-first`).
 //!
+//! *When is the page's group believed?* An updater reads it, then the mark. In between a mover that has waited for its
+//! grace period may move the page and lower the mark again: the updater sees no mark and the wrong group. As mailed
+//! (`marked`) it goes on; all others read the group once more after the mark, and take the page lock if it is another.
+//! A move that begins later waits for the updater's section, so one more look is enough.
+//!
 //! One idea a file: [`page`] what a page has beside its charge; [`stat`] the counters; [`update`] mapping and
-//! unmapping; [`moving`] movers. Two of the mail's ingredients matter only where operations overlap inside: the
-//! grace period after raising the mark (S13), and reading the owner again under the lock (S14). No whole operation
-//! that runs after another can tell whether they are there.
+//! unmapping; [`moving`] movers. Three ingredients matter only where operations overlap inside: the grace period after
+//! raising the mark (S13), reading the owner again under the lock (S14), and after the mark. No whole operation that
+//! runs after another can tell whether they are there; `tests/weak_memory` can.
 
 mod moving;
 mod page;

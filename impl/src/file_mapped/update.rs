@@ -108,7 +108,12 @@ impl Machine {
         let always = self.config.design.mapped == MappedDesign::PageLock;
         if !always {
             let memcg = self.charged_to(e, node)?;
-            if self.stats.word(memcg, cpu, Stat::OnMove).load(e) <= 0 {
+            let unmarked = self.stats.word(memcg, cpu, Stat::OnMove).load(e) <= 0;
+            // The mark may be down again: then the move that it was for is over, and the page elsewhere.
+            let moved = || {
+                self.config.design.mapped != MappedDesign::Marked && node.group(node.memcg.load(e)) != memcg
+            };
+            if unmarked && !moved() {
                 return Some((memcg, None));
             }
             e.mark(Mark::UpdateUnderMark);

@@ -117,6 +117,20 @@ impl Machine {
         self.is_online(e, memcg) && self.css_tryget(e, memcg)
     }
 
+    /// Find a group by its name and hold it, as a system call does that is given one. Unless `online` is asked for, it
+    /// may have been removed, and is found through something of its own. Whether it was found.
+    pub fn memcg_look_up<E: Env>(&self, e: &E, memcg: MemcgRef, online: bool) -> bool {
+        if self.memcgs.peek(memcg).is_none() {
+            return false;
+        }
+        if online { self.css_tryget_online(e, memcg) } else { self.css_tryget(e, memcg) }
+    }
+
+    /// Let go of a group that was looked up.
+    pub fn memcg_let_go<E: Env>(&self, e: &E, memcg: MemcgRef) {
+        self.css_put(e, memcg);
+    }
+
     /// Give a reference back; the last one releases the group.
     pub(crate) fn css_put<E: Env>(&self, e: &E, memcg: MemcgRef) {
         if memcg == self.root {

@@ -4,7 +4,9 @@
 //! benchmarks measure. The harness brings its own: one that records accesses, plants faults and collects
 //! [`Oops`]es, and one in which each shared access is a point where another CPU may run.
 
+use super::cpu::Cpu;
 use crate::Fault;
+use crate::machine::Machine;
 
 /// What a shared word is. The index in [`Label`] says whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -351,6 +353,12 @@ pub trait Env {
         false
     }
 
+    /// Whether this kind of access to this word has lost its ordering: a planted fault for tests of weak memory.
+    #[inline(always)]
+    fn weakened(&self, _label: Label, _access: Access) -> bool {
+        false
+    }
+
     /// Whether to fail here. An injected failure is used up by the first place that asks.
     #[inline(always)]
     fn failing(&self, _failing: Failing) -> bool {
@@ -364,6 +372,11 @@ pub trait Env {
     /// The machine noticed a defect. It goes on as a kernel would, on what memory it has.
     #[inline(always)]
     fn oops(&self, _oops: Oops) {}
+
+    /// Interrupts are on here, in the middle of a sequence that only this CPU runs: one may come, and run something
+    /// else of the program on this CPU before it gives it back. Nothing of `cpu` may be kept in a variable over this.
+    #[inline(always)]
+    fn interrupt(&self, _machine: &Machine, _cpu: &mut Cpu) {}
 
     /// A loop is about to try again. `false` asks it to give up, since it has tried too often.
     #[inline(always)]

@@ -69,6 +69,7 @@ impl PageCounter {
     /// Write a v2 limit: it holds from now on, whatever the usage.
     pub(crate) fn set_max_v2<E: Env>(&self, e: &E, max: u64) {
         self.max.swap(e, max as i64);
+        self.max.mb_after(e);
     }
 
     /// Write a v1 limit. It is refused while the usage is above it; and it is taken back when a charger slipped
@@ -82,6 +83,7 @@ impl PageCounter {
                 return Err(Errno::Busy);
             }
             let old = self.max.swap(e, max);
+            self.max.mb_after(e);
             if self.usage.load(e) <= usage || max >= old {
                 return Ok(());
             }
@@ -118,6 +120,7 @@ impl Machine {
         loop {
             let (node, counter) = self.counter(e, level, which);
             let usage = counter.usage.add(e, n) + n;
+            counter.usage.mb_after(e);
             let max = counter.max.load(e);
             if usage > max {
                 counter.cancel(e, n);

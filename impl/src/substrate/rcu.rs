@@ -6,7 +6,7 @@
 
 use super::cpu::Cpu;
 use super::env::{Env, Label, Loop, What};
-use super::word::{Lock, Word};
+use super::word::{Lock, Word, smp_mb};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::mm::TaskRef;
@@ -71,12 +71,15 @@ impl Machine {
         if outermost {
             // A full barrier: the grace period sees the section, or the section sees what was published before.
             word.swap(e, section + 1);
+            word.mb_after(e);
         }
         Section { word, e, outermost }
     }
 
     /// Wait for every read section that is open now.
     pub(crate) fn synchronize_rcu<E: Env>(&self, e: &E) {
+        // Pairs with the barrier of a section: this sees the section, or the section what was written before this.
+        smp_mb();
         for cpu in &self.cpus {
             let section = cpu.section.load(e);
             while section % 2 == 1 && cpu.section.load(e) == section {
@@ -89,7 +92,7 @@ impl Machine {
 
     /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
     pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
-        let batch = self.rcu.waiting();
+        let batch = self.rcu.callbacks.lock(e).len();
         self.synchronize_rcu(e);
         for _ in 0..batch {
             let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };

@@ -1,14 +1,50 @@
 //! Shared memory: words and locks. Every access to something that two CPUs may touch goes through here.
+//!
+//! What orders what, in the kernel's terms:
+//!
+//! * a store is a release and a load an acquire: what was written before the one is seen after the other. That is how
+//!   objects are published;
+//! * an update (a read-modify-write) is both. It orders stores before it against loads after it only where
+//!   [`Word::mb_after`] follows: there two CPUs each write a word and then read the other's, and one of them must see
+//!   the other's write (a limit against a charge, a read section against a grace period);
+//! * [`smp_mb`] is a full barrier.
+//!
+//! This is the one place where types are swapped by a cfg: under `cfg(loom)` the atomics and mutexes are those of
+//! loom, which explores what weak memory allows (`tests/weak_memory.rs`).
 
 use super::env::{Access, Env, Label, Loop};
+#[cfg(loom)]
+use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicI64, Ordering},
+};
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::TryLockError;
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicI64, Ordering, fence},
+};
+
+/// A full barrier: whatever this CPU did before is seen by others before whatever it does afterwards.
+#[cfg(not(loom))]
+pub(crate) fn smp_mb() {
+    fence(Ordering::SeqCst);
+}
+
+#[cfg(loom)]
+loom::lazy_static! {
+    /// The order of all full barriers: loom tries orders only of accesses to the same word, so not those of fences.
+    static ref BARRIERS: AtomicI64 = AtomicI64::new(0);
+}
+
+/// A full barrier: whatever this CPU did before is seen by others before whatever it does afterwards.
+#[cfg(loom)]
+pub(crate) fn smp_mb() {
+    BARRIERS.fetch_add(1, Ordering::AcqRel);
+}
 
 /// A shared word that knows what it is, so that an access can be reported by name.
-///
-/// Loads and updates are sequentially consistent, stores release: the pairs that need more than that (a limit
-/// write against a charge) use `swap`.
 #[derive(Debug)]
 pub struct Word {
     label: Label,
@@ -16,7 +52,7 @@ pub struct Word {
 }
 
 impl Word {
-    pub(crate) const fn new(label: Label) -> Word {
+    pub(crate) fn new(label: Label) -> Word {
         Word { label, value: AtomicI64::new(0) }
     }
 
@@ -48,10 +84,27 @@ impl Word {
         old
     }
 
+    /// The ordering of an access, unless a test weakens it.
+    #[inline(always)]
+    fn order<E: Env>(&self, e: &E, access: Access, order: Ordering) -> Ordering {
+        if E::FAULTS && e.weakened(self.label, access) { Ordering::Relaxed } else { order }
+    }
+
+    /// After an update of this word: what this CPU reads from now on, it reads after others could see the update.
+    ///
+    /// Updates and loads are sequentially consistent, which is just that, and costs nothing more. Loom knows no order
+    /// of all such accesses, only fences.
+    #[inline(always)]
+    pub(crate) fn mb_after<E: Env>(&self, e: &E) {
+        if cfg!(loom) && self.order(e, Access::Update, Ordering::SeqCst) == Ordering::SeqCst {
+            smp_mb();
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn load<E: Env>(&self, e: &E) -> i64 {
         self.access(e, Access::Load, |v| {
-            let value = v.load(Ordering::SeqCst);
+            let value = v.load(self.order(e, Access::Load, Ordering::SeqCst));
             (value, value)
         })
     }
@@ -59,8 +112,8 @@ impl Word {
     #[inline(always)]
     pub(crate) fn store<E: Env>(&self, e: &E, value: i64) {
         self.access(e, Access::Store, |v| {
-            let old = if E::WATCHED { v.load(Ordering::Relaxed) } else { 0 };
-            v.store(value, Ordering::Release);
+            let old = if E::WATCHED && cfg!(not(loom)) { v.load(Ordering::Relaxed) } else { 0 };
+            v.store(value, self.order(e, Access::Store, Ordering::Release));
             (old, value)
         });
     }
@@ -69,7 +122,7 @@ impl Word {
     #[inline(always)]
     pub(crate) fn add<E: Env>(&self, e: &E, n: i64) -> i64 {
         self.access(e, Access::Update, |v| {
-            let old = v.fetch_add(n, Ordering::SeqCst);
+            let old = v.fetch_add(n, self.order(e, Access::Update, Ordering::SeqCst));
             (old, old.wrapping_add(n))
         })
     }
@@ -82,7 +135,9 @@ impl Word {
 
     #[inline(always)]
     pub(crate) fn swap<E: Env>(&self, e: &E, value: i64) -> i64 {
-        self.access(e, Access::Update, |v| (v.swap(value, Ordering::SeqCst), value))
+        self.access(e, Access::Update, |v| {
+            (v.swap(value, self.order(e, Access::Update, Ordering::SeqCst)), value)
+        })
     }
 
     /// Store `new` if the value is `current`; whether it was.
@@ -134,7 +189,7 @@ pub struct Lock<T> {
 }
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(label: Label, data: T) -> Lock<T> {
+    pub(crate) fn new(label: Label, data: T) -> Lock<T> {
         Lock { label, data: Mutex::new(data) }
     }
 
@@ -179,8 +234,11 @@ impl<T> Lock<T> {
     }
 
     /// The data, from outside the run.
+    ///
+    /// # Panics
+    /// While a lane holds the lock: that lane would be waited for for ever.
     pub(crate) fn peek(&self) -> MutexGuard<'_, T> {
-        self.data.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.attempt().expect("a lock that is looked into from outside is free")
     }
 
     /// The data, when nobody else can see the lock.

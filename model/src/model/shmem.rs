@@ -509,7 +509,7 @@ impl Model {
         }
     }
 
-    fn hold(&mut self, page: PageNo) {
+    fn hold_page(&mut self, page: PageNo) {
         if let Some(page) = self.shmem.page_mut(page) {
             page.holders += 1;
         }

@@ -243,8 +243,16 @@ impl Model {
         Outcome::Ran(self.offlining.first().map_or(Ran::Nothing, |&group| Ran::Offline(group)))
     }
 
+    /// The caller of the steps to come holds these groups: it found them by name while they were online, and uses
+    /// them although they may have been removed meanwhile. Only where operations overlap.
+    pub fn hold(&mut self, groups: impl IntoIterator<Item = GroupId>) {
+        self.held.clear();
+        self.held.extend(groups);
+    }
+
     pub(super) fn admits_online(&self, group: GroupId) -> Result<(), Skip> {
-        if self.groups.live(group.index())?.is_online() { Ok(()) } else { Err(Skip::Removed) }
+        let online = self.groups.live(group.index())?.is_online();
+        if online || self.held.contains(&group) { Ok(()) } else { Err(Skip::Removed) }
     }
 
     pub(super) fn admits_below_root(&self, group: GroupId) -> Result<(), Skip> {
@@ -255,6 +263,10 @@ impl Model {
     /// page).
     pub(super) fn admits_named(&self, group: GroupId) -> Result<(), Skip> {
         let found = self.groups.live(group.index())?;
-        if found.is_online() || found.folios > 0 { Ok(()) } else { Err(Skip::Removed) }
+        if found.is_online() || found.folios > 0 || self.held.contains(&group) {
+            Ok(())
+        } else {
+            Err(Skip::Removed)
+        }
     }
 }

@@ -38,8 +38,7 @@ pub(super) fn export(root: &Path) -> Result<Exit, Problem> {
                 continue;
             }
         };
-        let encoded = engine_for(&program)
-            .and_then(|engine| encode(&program).map(|bytes| (engine, bytes)).map_err(|why| why.to_string()));
+        let encoded = encode(&program).map(|bytes| (engine_for(&program), bytes));
         match encoded {
             Ok((engine, bytes)) => {
                 let asserts =

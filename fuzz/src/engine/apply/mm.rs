@@ -1,9 +1,8 @@
 //! Applying the operations of tasks and mms.
 
 use super::{Applier, BOUND, done, refused};
-use crate::engine::hunting::Hunting;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Machine, MmRef, TaskRef};
+use stocktake_impl::{Cpu, Env, Machine, MmRef, TaskRef};
 use stocktake_model::{Errno, MmOp, Outcome, Pages, TaskId, Via};
 
 /// A user of an mm that is no task, and the task whose exec it is.
@@ -14,7 +13,7 @@ pub(crate) struct MmUser {
 }
 
 /// What the names of tasks and users of mms stand for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MmBindings {
     pub(crate) tasks: Vec<Option<TaskRef>>,
     pub(crate) users: Vec<Option<MmUser>>,
@@ -33,12 +32,12 @@ impl MmBindings {
     }
 }
 
-impl Applier<'_> {
+impl<E: Env> Applier<'_, E> {
     /// Run one operation of tasks and mms on CPU number `at`.
     pub(super) fn apply_mm(&mut self, op: &MmOp, at: usize) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let b = &mut self.bindings.mm;
-        let cpu = &mut self.cpus[at];
+        let cpu = &mut self.cpus[at - self.first_cpu];
         match *op {
             MmOp::Task { new, group } => {
                 let memcg = self.bindings.groups[group.index()].expect(BOUND);
@@ -136,7 +135,7 @@ impl Applier<'_> {
     }
 }
 
-fn fork(m: &Machine, e: &Hunting, cpu: &mut Cpu, parent: TaskRef) -> Result<TaskRef, machine::Errno> {
+fn fork<E: Env>(m: &Machine, e: &E, cpu: &mut Cpu, parent: TaskRef) -> Result<TaskRef, machine::Errno> {
     let child = m.fork_begin(e, cpu, parent)?;
     m.fork_end(e, cpu, child)?;
     Ok(child)

@@ -1,14 +1,14 @@
 //! Applying operations on kmem_caches.
 
 use super::{Applier, BOUND, done, refused};
-use stocktake_impl::{SlabObject, SlabWork};
+use stocktake_impl::{Env, SlabObject, SlabWork};
 use stocktake_model::{CpuId, GroupId, Outcome, Ran, SlabOp};
 
-impl Applier<'_> {
+impl<E: Env> Applier<'_, E> {
     pub(super) fn apply_slab(&mut self, op: &SlabOp, at: CpuId) -> Outcome {
         let (m, e) = (self.machine, self.env);
         let b = &mut *self.bindings;
-        let cpu = &mut self.cpus[at.index()];
+        let cpu = &mut self.cpus[at.index() - self.first_cpu];
         match *op {
             SlabOp::CreateCache { new, size, order, rcu } => {
                 let (outcome, cache) = done(m.kmem_cache_create(e, size.0, order, rcu));

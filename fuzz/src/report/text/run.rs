@@ -184,6 +184,9 @@ fn limits_of(engine: Engine) -> &'static str {
             "The lockstep engine runs one whole operation after another; what happens when operations overlap was \
              not searched."
         }
+        Engine::Interleave => {
+            "The interleave engine searched sequentially consistent orders; weakly ordered memory was not searched."
+        }
     }
 }
 

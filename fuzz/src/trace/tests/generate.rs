@@ -1,7 +1,7 @@
 //! Random programs that are right: dense numbers, operands that exist, lanes that keep to themselves.
 
 use super::super::visit::Kind;
-use crate::program::{Action, Assertion, Expect, Header, Program, State, Step};
+use crate::program::{Action, Assertion, Drive, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
     Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
@@ -103,6 +103,7 @@ fn header(dice: &mut Dice) -> Header {
             },
         },
         schedule: (0..dice.roll(6)).map(|_| dice.roll(u64::from(cpus)) as u8).collect(),
+        drive: Drive::Explore,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::{Reading, canonical, fix_up, read, write};
 use super::generate::{Dice, program};
 use super::trace;
-use crate::program::{Action, Assertion, Expect, Header, Names, Program, State, Step};
+use crate::program::{Action, Assertion, Drive, Expect, Header, Names, Program, State, Step};
 use stocktake_impl::{Design, Fault, OfflineDesign};
 use stocktake_model::{
     ChargeId, CpuId, Errno, Failure, GroupId, Limit, Mode, ObjcgId, Op, Outcome, Pages, SlotId,
@@ -28,6 +28,7 @@ fn version_1_is_readable() {
                 signature: Some("I17.swap_out-4".to_owned())
             },
             schedule: vec![0, 7, 1, 1],
+            drive: Drive::Explore,
         }
     );
     assert_eq!(program.names.groups, ["", "A", "B", "A", "", "C"]);

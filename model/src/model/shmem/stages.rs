@@ -371,7 +371,7 @@ impl Model {
 
     /// A page leaves the swap cache for the index; its slots are free.
     fn swapped_in(&mut self, file: FileId, number: u32, page: PageNo) {
-        self.hold(page);
+        self.hold_page(page);
         self.shmem.set_entry(file, Entry::Page(page));
         self.unreference(number);
         self.uncache(number);
@@ -401,7 +401,7 @@ impl Model {
                 if let Outcome::To(payer) = observed {
                     self.pay(page, payer);
                 }
-                self.hold(page);
+                self.hold_page(page);
                 self.set_fault_page(cpu, page);
                 ShmemStage::Lock
             }
@@ -437,7 +437,7 @@ impl Model {
             }
             ShmemStage::Insert => {
                 let Some(page) = fault.page else { return };
-                self.hold(page);
+                self.hold_page(page);
                 self.shmem.set_entry(fault.file, Entry::Page(page));
                 if let Some(number) = fault.number
                     && let Some(swap) = self.shmem.swap_mut(number)

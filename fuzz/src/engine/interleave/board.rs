@@ -1,0 +1,205 @@
+//! What the lanes share: who can go on, who waits for what, and what each has done in the operation that it is in.
+//!
+//! Everything here is used by one thread; a lane that is switched away from holds no borrow of it.
+
+use super::flight::Flight;
+use super::schedule::{Lanes, Point, Strategy};
+use crate::engine::timeline::Switch;
+use std::cell::{Cell, RefCell};
+use stocktake_impl::{Label, Loop, What};
+
+/// The most lanes: one for each CPU.
+pub(super) const MOST_LANES: usize = 8;
+
+/// What a lane waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It does not wait.
+    #[default]
+    Nothing,
+    /// A lock.
+    Lock(Label),
+    /// The end of the read section that this word tells of.
+    Grace(Label),
+    /// That anybody writes anything: it is in a loop that has tried and failed.
+    Spin(Loop, Label),
+}
+
+/// How the lanes are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// A strategy chooses at each point.
+    #[default]
+    Scheduled,
+    /// The lane that runs is not to be switched away from unless it has to wait.
+    Undivided,
+    /// The execution is over: every lane is brought to the end of its operation, in any order.
+    Ending,
+    /// A lane that has to wait gives up.
+    Abandoning,
+}
+
+/// The state that lanes share.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    /// Lanes that can go on.
+    ready: Cell<Lanes>,
+    pub(super) pace: Cell<Pace>,
+    strategy: RefCell<Strategy>,
+    /// The lane chosen last.
+    pub(super) next: Cell<usize>,
+    waits: [Cell<Wait>; MOST_LANES],
+    /// Locks that lanes hold.
+    held: RefCell<Vec<(Label, usize)>>,
+    /// Every choice so far, if they are kept.
+    choices: RefCell<Vec<u8>>,
+    pub(super) keeping: Cell<bool>,
+    pub(super) points: Cell<u64>,
+    pub(super) preemptions: Cell<u64>,
+    /// Why the lane that runs now was switched to, until something tells of it.
+    pub(super) switch: Cell<Option<Switch>>,
+    pub(super) flights: [RefCell<Flight>; MOST_LANES],
+    /// Lanes that have ended, on CPUs that are up: work may be run there.
+    pub(super) idle: Cell<Lanes>,
+    /// CPUs with bound work.
+    pub(super) bound_work: Cell<Lanes>,
+    pub(super) unbound_work: Cell<bool>,
+}
+
+impl Board {
+    pub(super) fn reset(&self) {
+        self.ready.set(Lanes::default());
+        self.pace.set(Pace::Scheduled);
+        self.waits.iter().for_each(|wait| wait.set(Wait::Nothing));
+        self.held.borrow_mut().clear();
+        self.choices.borrow_mut().clear();
+        self.points.set(0);
+        self.preemptions.set(0);
+        self.switch.set(None);
+        self.flights.iter().for_each(|flight| flight.borrow_mut().clear());
+        self.idle.set(Lanes::default());
+        self.bound_work.set(Lanes::default());
+        self.unbound_work.set(false);
+    }
+
+    /// Begin with another way to choose, or go on with the same.
+    pub(super) fn strategy(&self) -> std::cell::RefMut<'_, Strategy> {
+        self.strategy.borrow_mut()
+    }
+
+    /// The choices taken so far.
+    pub(super) fn choices(&self) -> Vec<u8> {
+        self.choices.borrow().clone()
+    }
+
+    /// Lanes that can go on, CPUs included that have nothing to do but work.
+    #[inline]
+    pub(super) fn ready(&self) -> Lanes {
+        let mut ready = self.ready.get();
+        let idle = self.idle.get();
+        if !idle.is_empty() {
+            idle.iter().filter(|&lane| self.bound_work.get().has(lane)).for_each(|lane| ready.insert(lane));
+            if self.unbound_work.get() {
+                ready.insert(idle.first());
+            }
+        }
+        ready
+    }
+
+    pub(super) fn set_ready(&self, lane: usize, can_go_on: bool) {
+        let mut ready = self.ready.get();
+        if can_go_on {
+            ready.insert(lane)
+        } else {
+            ready.remove(lane)
+        }
+        self.ready.set(ready);
+    }
+
+    /// Choose among lanes of which there is at least one.
+    #[inline]
+    pub(super) fn choose(&self, current: Option<usize>, ready: Lanes) -> usize {
+        if ready.len() == 1 {
+            return ready.first();
+        }
+        self.points.set(self.points.get() + 1);
+        let next = self.strategy.borrow_mut().choose(&Point { current, ready });
+        if self.keeping.get() {
+            self.choices.borrow_mut().push(next as u8);
+        }
+        next
+    }
+
+    /// The lane has to wait; it is switched away from.
+    pub(super) fn wait(&self, lane: usize, wait: Wait) {
+        self.waits[lane].set(wait);
+        self.set_ready(lane, false);
+    }
+
+    pub(super) fn waits_for(&self, lane: usize) -> Wait {
+        self.waits[lane].get()
+    }
+
+    #[inline]
+    fn wake(&self, ends: impl Fn(Wait) -> bool) {
+        for (lane, wait) in self.waits.iter().enumerate() {
+            if wait.get() != Wait::Nothing && ends(wait.get()) {
+                wait.set(Wait::Nothing);
+                self.set_ready(lane, true);
+            }
+        }
+    }
+
+    /// Whether anybody waits. Asked first, as it is seldom so.
+    #[inline]
+    fn somebody_waits(&self) -> bool {
+        self.waits.iter().any(|wait| wait.get() != Wait::Nothing)
+    }
+
+    /// A word was changed.
+    #[inline]
+    pub(super) fn written(&self, label: Label) {
+        if self.somebody_waits() {
+            self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Grace(label));
+        }
+    }
+
+    pub(super) fn locked(&self, label: Label, lane: usize) {
+        self.held.borrow_mut().push((label, lane));
+    }
+
+    pub(super) fn unlocked(&self, label: Label) {
+        let mut held = self.held.borrow_mut();
+        if let Some(index) = held.iter().position(|(held, _)| *held == label) {
+            held.swap_remove(index);
+        }
+        drop(held);
+        if self.somebody_waits() {
+            self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Lock(label));
+        }
+    }
+
+    /// The lane that holds a lock.
+    pub(super) fn holder(&self, label: Label) -> Option<usize> {
+        self.held.borrow().iter().find(|(held, _)| *held == label).map(|(_, lane)| *lane)
+    }
+
+    /// The lane that has what another one waits for, if a lane has it.
+    pub(super) fn awaited(&self, lane: usize) -> Option<usize> {
+        match self.waits_for(lane) {
+            Wait::Lock(label) => self.holder(label),
+            Wait::Grace(label) => Some(label.index as usize),
+            Wait::Spin(..) | Wait::Nothing => None,
+        }
+    }
+
+    /// Whether any lane holds a lock of this kind.
+    pub(super) fn holds(&self, what: What) -> bool {
+        self.held.borrow().iter().any(|(label, _)| label.what == what)
+    }
+
+    /// What the other lanes are in the middle of has added to a word.
+    pub(super) fn in_flight(&self, label: Label) -> i64 {
+        self.flights.iter().map(|flight| flight.borrow().added(label)).sum()
+    }
+}

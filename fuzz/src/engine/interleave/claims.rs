@@ -1,0 +1,135 @@
+//! Names that several lanes use: who may, while an operation of another lane is under way with the same.
+//!
+//! A name is consumed once. Which of two lanes consumes it is settled when its operation begins: the other one finds
+//! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time; whoever
+//! moves charges keeps both groups from being removed.
+
+use crate::program::Action;
+use crate::trace::{Kind, Role, visit};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, SlabOp, Step, Via};
+
+/// Something that operations under way may be in each other's way about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    /// What a name stands for.
+    Name(Kind, u16),
+    /// What a task is doing.
+    Acts(u16),
+    /// The removal of a group.
+    Removal(GroupId),
+    /// A move of charges away from a group.
+    Move(GroupId),
+    /// A page that is being moved.
+    Moving(u16),
+    /// Whether a CPU is up, and isolated.
+    Cpu(CpuId),
+}
+
+/// The claims of all operations under way.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    held: Vec<(usize, Claim, bool)>,
+    /// Folios that are being unmapped.
+    unmapping: Vec<(usize, u16)>,
+    wanted: Vec<(Claim, bool)>,
+}
+
+impl Claims {
+    pub(super) fn clear(&mut self) {
+        self.held.clear();
+        self.unmapping.clear();
+    }
+
+    /// An operation begins, unless another one is in its way. Whether it may.
+    pub(super) fn take(&mut self, lane: usize, step: &Step, model: &Model) -> bool {
+        self.wanted.clear();
+        want(step, model, &mut self.wanted);
+        let clash = |(claim, alone): &(Claim, bool)| {
+            self.held.iter().any(|(_, held, held_alone)| held == claim && (*alone || *held_alone))
+        };
+        if self.wanted.iter().any(clash) {
+            return false;
+        }
+        if let Op::Mapped(MappedOp::Unmap { charge } | MappedOp::UnmapBegin { charge }) = step.op {
+            let others = self.unmapping.iter().filter(|(_, other)| *other == charge.0).count() as u64;
+            if model.mapcount(charge) <= others {
+                return false;
+            }
+            self.unmapping.push((lane, charge.0));
+        }
+        self.held.extend(self.wanted.iter().map(|&(claim, alone)| (lane, claim, alone)));
+        true
+    }
+
+    /// An operation has ended.
+    pub(super) fn release(&mut self, lane: usize) {
+        self.held.retain(|(by, ..)| *by != lane);
+        self.unmapping.retain(|(by, _)| *by != lane);
+    }
+}
+
+/// What an operation claims, and whether it has to be the only one.
+fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
+    let consumes = consumed(&step.op);
+    visit(&mut Action::Op(*step), |role, kind, n| {
+        if role == Role::Use && kind != Kind::Group {
+            wanted.push((Claim::Name(kind, *n), consumes == Some(kind)));
+        }
+    });
+    match step.op {
+        Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
+        Op::CpuDown { target }
+        | Op::CpuUp { target }
+        | Op::CpuIsolate { target }
+        | Op::CpuUnisolate { target } => {
+            wanted.push((Claim::Cpu(target), true));
+        }
+        Op::Mapped(MappedOp::MoveStart { from, to }) => {
+            wanted.extend([(Claim::Removal(from), false), (Claim::Removal(to), false)]);
+        }
+        Op::Mapped(MappedOp::MovePage { charge, .. }) => {
+            wanted.push((Claim::Moving(charge.0), true));
+            if let Some((from, _)) = model.charge(charge) {
+                wanted.push((Claim::Move(from), false));
+            }
+        }
+        Op::Mapped(MappedOp::MoveEnd { from, .. }) => wanted.push((Claim::Move(from), true)),
+        Op::Mm(op) => {
+            if let Some(task) = actor(&op) {
+                wanted.push((Claim::Acts(task), true));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The kind of name that an operation consumes.
+fn consumed(op: &Op) -> Option<Kind> {
+    Some(match op {
+        Op::Uncharge { .. } | Op::SwapOut { .. } => Kind::Charge,
+        Op::SwapIn { .. } | Op::SwapFree { .. } => Kind::Slot,
+        Op::ObjcgPut { .. } => Kind::Objcg,
+        Op::ObjUncharge { .. } => Kind::Object,
+        Op::Slab(SlabOp::Free { .. }) => Kind::SlabObject,
+        Op::Slab(SlabOp::DestroyCache { .. }) => Kind::Cache,
+        Op::Mm(MmOp::Put { .. } | MmOp::ExecCommit { .. }) => Kind::User,
+        Op::Mm(MmOp::Exit { .. } | MmOp::ExitBegin { .. } | MmOp::ExitEnd { .. } | MmOp::ForkEnd { .. }) => {
+            Kind::Task
+        }
+        _ => return None,
+    })
+}
+
+/// The task that does something itself.
+fn actor(op: &MmOp) -> Option<u16> {
+    match *op {
+        MmOp::Fork { parent: task, .. }
+        | MmOp::ForkBegin { parent: task, .. }
+        | MmOp::Vfork { parent: task, .. }
+        | MmOp::Thread { of: task, .. }
+        | MmOp::ExecMake { task, .. }
+        | MmOp::Use { kthread: task, .. }
+        | MmOp::Charge { through: Via::Task(task), .. } => Some(task.0),
+        _ => None,
+    }
+}

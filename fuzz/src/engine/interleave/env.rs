@@ -1,0 +1,224 @@
+//! The environment of a lane: every shared access is a point at which another lane may run.
+
+use super::board::{Board, Pace, Wait};
+use super::lane::{Abandoned, Signal};
+use super::timeline::Log;
+use crate::check;
+use crate::engine::hunting::Hunting;
+use crate::engine::timeline::{Happening, Switch};
+use corosensei::Yielder;
+use std::cell::Cell;
+use stocktake_impl::{Access, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, What};
+
+/// Tries that one operation may make in its loops (rule I13).
+const MOST_TRIES: u32 = 1000;
+/// Tries of a loop while nobody else can do anything.
+const MOST_TRIES_ALONE: u32 = 20;
+
+/// One lane's environment, for one operation.
+pub(super) struct LaneEnv<'a> {
+    pub(super) board: &'a Board,
+    pub(super) yielder: &'a Yielder<(), Signal>,
+    pub(super) hunting: &'a Hunting,
+    pub(super) machine: &'a Machine,
+    pub(super) log: &'a Log,
+    pub(super) lane: usize,
+    pub(super) step: usize,
+    /// Whether what the operation does is noted for checks.
+    pub(super) watched: bool,
+    pub(super) failing: Cell<Option<Failing>>,
+    pub(super) tries: Cell<u32>,
+    pub(super) tries_alone: Cell<u32>,
+}
+
+impl LaneEnv<'_> {
+    /// Other lanes run until this one is chosen again.
+    fn switch(&self, signal: Signal, why: Switch) {
+        self.board.switch.set(Some(why));
+        self.yielder.suspend(signal);
+    }
+
+    /// A word that a check looks at was changed.
+    fn note(&self, label: Label, old: i64, new: i64) {
+        if check::FOLLOWED & (1 << label.what as u8) != 0 {
+            self.board.flights[self.lane].borrow_mut().note(label, old, new);
+            if old % 2 != 0 {
+                self.freed(label);
+            }
+        }
+        self.hunting.changed_in(self.step, label, old, new);
+    }
+
+    /// The slot of an arena was given back: what others have in flight on its words is moot.
+    fn freed(&self, generation: Label) {
+        let words: &[What] = match generation.what {
+            What::MemcgGeneration => &[What::MemoryUsage, What::SwapUsage, What::CssRefs, What::IdRefs],
+            What::ObjcgGeneration => &[What::ObjcgRefs, What::ObjcgLeftover],
+            What::CacheGeneration => &[What::CacheRefs],
+            _ => return,
+        };
+        for (lane, flight) in self.board.flights.iter().enumerate() {
+            if lane != self.lane {
+                flight.borrow_mut().forget(generation, words);
+            }
+        }
+    }
+
+    #[cold]
+    fn see_limit(&self, label: Label, access: Access, old: i64, new: i64) {
+        let mut flight = self.board.flights[self.lane].borrow_mut();
+        flight.limits.see(label, access, old, new, || {
+            let others = self.board.flights.iter().enumerate().filter(|(lane, _)| *lane != self.lane);
+            others.map(|(_, flight)| flight.borrow().added(label)).sum()
+        });
+    }
+
+    /// Work was queued, or taken from a queue.
+    #[cold]
+    fn queue_changed(&self, label: Label) {
+        if label.what == What::UnboundQueue {
+            self.board.unbound_work.set(self.machine.has_unbound_work());
+        } else {
+            let mut bound = self.board.bound_work.get();
+            let cpu = label.index as usize;
+            if self.machine.has_bound_work(cpu) {
+                bound.insert(cpu)
+            } else {
+                bound.remove(cpu)
+            }
+            self.board.bound_work.set(bound);
+        }
+    }
+
+    /// There is nothing to go on with.
+    fn abandon(&self) -> ! {
+        std::panic::resume_unwind(Box::new(Abandoned))
+    }
+
+    fn wait(&self, wait: Wait) {
+        if self.watched {
+            let on = match wait {
+                Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) => label,
+                Wait::Nothing => return,
+            };
+            self.board.wait(self.lane, wait);
+            let holder = self.board.awaited(self.lane);
+            self.log.tell(self.board, self.lane, self.step, || Happening::Wait { on, holder });
+        } else {
+            self.board.wait(self.lane, wait);
+        }
+        self.switch(Signal::Waits, Switch::Waited);
+    }
+}
+
+impl Env for LaneEnv<'_> {
+    const FAULTS: bool = true;
+    const WATCHED: bool = true;
+
+    #[inline]
+    fn before(&self, _label: Label, _access: Access) {
+        let board = self.board;
+        if board.pace.get() != Pace::Scheduled {
+            return;
+        }
+        let ready = board.ready();
+        if ready.none_but(self.lane) {
+            return;
+        }
+        let next = board.choose(Some(self.lane), ready);
+        if next != self.lane {
+            board.preemptions.set(board.preemptions.get() + 1);
+            board.next.set(next);
+            self.switch(Signal::Switch, Switch::Preempted);
+        }
+    }
+
+    #[inline]
+    fn after(&self, label: Label, access: Access, old: i64, new: i64) {
+        if self.watched {
+            if matches!(label.what, What::MemoryUsage | What::MemoryMax) {
+                self.see_limit(label, access, old, new);
+            }
+            self.log.tell(self.board, self.lane, self.step, || Happening::Access { label, access, old, new });
+        }
+        match access {
+            Access::Load => {}
+            Access::Store | Access::Update => {
+                if old != new {
+                    self.board.written(label);
+                    if self.watched {
+                        self.note(label, old, new);
+                    }
+                }
+            }
+            Access::Lock => self.board.locked(label, self.lane),
+            Access::Trylock => {
+                if old == 0 {
+                    self.board.locked(label, self.lane);
+                }
+            }
+            Access::Unlock => {
+                self.board.unlocked(label);
+                if matches!(label.what, What::CpuQueue | What::UnboundQueue) {
+                    self.queue_changed(label);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn fault(&self, fault: Fault) -> bool {
+        self.hunting.fault(fault)
+    }
+
+    #[inline]
+    fn failing(&self, failing: Failing) -> bool {
+        if self.failing.get() == Some(failing) {
+            self.failing.set(None);
+            return true;
+        }
+        false
+    }
+
+    #[inline]
+    fn mark(&self, mark: Mark) {
+        self.hunting.mark(mark);
+    }
+
+    #[cold]
+    fn oops(&self, oops: Oops) {
+        self.hunting.oops(oops);
+    }
+
+    fn retry(&self, what: Loop, on: Label) -> bool {
+        let wait = match what {
+            Loop::Lock => Wait::Lock(on),
+            Loop::Grace => Wait::Grace(on),
+            _ => Wait::Spin(what, on),
+        };
+        match (self.board.pace.get(), what) {
+            (Pace::Abandoning, _) => self.abandon(),
+            (Pace::Ending, Loop::Lock) => {
+                self.switch(Signal::Waits, Switch::Waited);
+                return true;
+            }
+            (Pace::Ending, _) => return false,
+            _ => {}
+        }
+        if matches!(wait, Wait::Spin(..)) {
+            self.tries.set(self.tries.get() + 1);
+            if self.board.ready().none_but(self.lane) {
+                self.tries_alone.set(self.tries_alone.get() + 1);
+            }
+            if self.tries.get() > MOST_TRIES || self.tries_alone.get() > MOST_TRIES_ALONE {
+                self.oops(Oops::Stuck(what, on));
+                return false;
+            }
+            if self.board.ready().none_but(self.lane) {
+                return true;
+            }
+        }
+        self.wait(wait);
+        true
+    }
+}

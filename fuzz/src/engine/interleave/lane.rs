@@ -1,0 +1,162 @@
+//! Lanes: each is a coroutine that lives as long as the engine and is fed with one operation after the other.
+//!
+//! A job owns what it works on, the machine shared, its CPU alone, and hands it back when it has ended; so nothing
+//! that a lane holds has to outlive an execution, and a lane never has to be thrown away.
+
+use super::board::{Board, MOST_LANES};
+use super::directory::{Directory, LaneLedger};
+use super::env::LaneEnv;
+use super::timeline::Log;
+use crate::engine::apply::{Applier, Bindings};
+use crate::engine::hunting::Hunting;
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use stocktake_impl::{Cpu, Failing, Machine, MemcgRef};
+use stocktake_model::{Mode, Op, Outcome, Step};
+
+/// Bytes of a lane's stack. What is not touched costs nothing.
+const STACK: usize = 256 << 10;
+
+/// What a lane says when it stops running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Another lane was chosen to run.
+    Switch,
+    /// It has to wait.
+    Waits,
+    /// Its operation has ended.
+    Ended,
+}
+
+/// The payload with which an operation is unwound that cannot go on.
+pub(super) struct Abandoned;
+
+/// A group that an operation names, and whether it must not have been removed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pin {
+    pub(super) memcg: MemcgRef,
+    pub(super) online: bool,
+}
+
+/// One operation, and everything that it works on.
+pub(super) struct Job {
+    pub(super) machine: Rc<Machine>,
+    pub(super) hunting: Rc<Hunting>,
+    pub(super) cpu: Cpu,
+    /// The CPU that the operation takes down.
+    pub(super) dead: Option<Cpu>,
+    pub(super) bindings: Bindings,
+    pub(super) mode: Mode,
+    /// The operation and its number.
+    pub(super) step: Step,
+    pub(super) index: usize,
+    pub(super) failing: Option<Failing>,
+    pub(super) pins: [Option<Pin>; 2],
+    pub(super) watched: bool,
+    /// What was answered; `None` if it was skipped or abandoned.
+    pub(super) outcome: Option<Outcome>,
+    /// What it was unwound with, if that was a defect of the harness or the machine.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
+}
+
+/// What lanes and their engine share.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) board: Board,
+    pub(super) log: Log,
+    pub(super) directory: RefCell<Directory>,
+    jobs: [Cell<Option<Box<Job>>>; MOST_LANES],
+}
+
+/// One lane.
+pub(super) struct Lane {
+    number: usize,
+    shared: Rc<Shared>,
+    coroutine: Coroutine<(), Signal, (), DefaultStack>,
+}
+
+impl Lane {
+    pub(super) fn new(number: usize, shared: &Rc<Shared>) -> Lane {
+        let stack = DefaultStack::new(STACK).expect("memory for the stack of a lane");
+        let inside = Rc::clone(shared);
+        let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
+            while let Some(mut job) = inside.jobs[number].take() {
+                let run = catch_unwind(AssertUnwindSafe(|| run(&mut job, &inside, yielder, number)));
+                if let Err(payload) = run
+                    && !payload.is::<Abandoned>()
+                {
+                    job.panic = Some(payload);
+                }
+                inside.jobs[number].set(Some(job));
+                yielder.suspend(Signal::Ended);
+            }
+        });
+        Lane { number, shared: Rc::clone(shared), coroutine }
+    }
+
+    /// Give it an operation, with which it begins when it is resumed.
+    pub(super) fn give(&mut self, job: Box<Job>) {
+        self.shared.jobs[self.number].set(Some(job));
+    }
+
+    /// Let it run until it says something.
+    #[inline]
+    pub(super) fn resume(&mut self) -> Signal {
+        match self.coroutine.resume(()) {
+            CoroutineResult::Yield(signal) => signal,
+            // Only without a job.
+            CoroutineResult::Return(()) => Signal::Ended,
+        }
+    }
+
+    /// What it gives back after its operation has ended.
+    pub(super) fn take(&mut self) -> Option<Box<Job>> {
+        self.shared.jobs[self.number].take()
+    }
+}
+
+fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usize) {
+    let env = LaneEnv {
+        board: &shared.board,
+        yielder,
+        hunting: &job.hunting,
+        machine: &job.machine,
+        log: &shared.log,
+        lane,
+        step: job.index,
+        watched: job.watched,
+        failing: Cell::new(job.failing),
+        tries: Cell::new(0),
+        tries_alone: Cell::new(0),
+    };
+    // As a system call looks a group up: it holds it, or it does not find it.
+    let pins = job.pins.iter().flatten();
+    let found = pins.clone().take_while(|pin| job.machine.memcg_look_up(&env, pin.memcg, pin.online)).count();
+    if found == pins.clone().count() {
+        job.outcome = Some(match job.step.op {
+            Op::CpuDown { .. } => {
+                if let Some(dead) = &mut job.dead {
+                    job.machine.cpu_down(&env, &mut job.cpu, dead);
+                }
+                Outcome::Done
+            }
+            _ => Applier {
+                machine: &job.machine,
+                cpus: std::slice::from_mut(&mut job.cpu),
+                first_cpu: lane,
+                bindings: &mut job.bindings,
+                books: &mut LaneLedger { directory: &shared.directory, lane },
+                mode: job.mode,
+                env: &env,
+            }
+            .apply(&job.step),
+        });
+    }
+    for pin in job.pins.iter().flatten().take(found) {
+        job.machine.memcg_let_go(&env, pin.memcg);
+    }
+}

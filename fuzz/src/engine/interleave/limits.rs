@@ -1,0 +1,78 @@
+//! What an operation has really seen of the limits: each add to a usage, and the limit that was read after it.
+//!
+//! A charge that fails must have seen a usage above a limit; one that succeeds must have seen, at every level that it
+//! added to, that it stays within.
+
+use stocktake_impl::{Access, Label, What};
+
+/// A refusal as it was seen: at this level the usage with the pages asked for was above the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Number of the group's slot.
+    pub(super) slot: u32,
+    /// Pages that were added.
+    pub(super) pages: i64,
+    /// The usage with them.
+    pub(super) usage: i64,
+    /// The limit that was read.
+    pub(super) max: i64,
+    /// Pages that other operations under way had added by then, and might take back.
+    pub(super) others: i64,
+}
+
+/// The adds of one operation that are not judged yet, and the last refusal.
+#[derive(Debug, Default)]
+pub(super) struct LimitsSeen {
+    /// The level that was added to last: its slot, the pages, the usage afterwards, and what others had in flight.
+    pending: Option<(u32, i64, i64, i64)>,
+    /// Levels at which the operation went above a limit and has not gone back.
+    above: Vec<Refused>,
+    pub(super) last_refused: Option<Refused>,
+    /// A v1 limit write that saw more usage than it wanted to allow.
+    pub(super) usage_read: Vec<(u32, i64)>,
+}
+
+impl LimitsSeen {
+    pub(super) fn clear(&mut self) {
+        self.pending = None;
+        self.above.clear();
+        self.last_refused = None;
+        self.usage_read.clear();
+    }
+
+    /// An access to a usage or a limit. `others` tells what other operations have in flight on the word.
+    pub(super) fn see(
+        &mut self,
+        label: Label,
+        access: Access,
+        old: i64,
+        new: i64,
+        others: impl FnOnce() -> i64,
+    ) {
+        match (label.what, access) {
+            (What::MemoryUsage, Access::Update) if new > old => {
+                self.pending = Some((label.index, new - old, new, others()));
+            }
+            (What::MemoryUsage, Access::Update) => {
+                self.above.retain(|refused| refused.slot != label.index);
+            }
+            (What::MemoryUsage, Access::Load) => self.usage_read.push((label.index, new)),
+            (What::MemoryMax, Access::Load) => {
+                if let Some((slot, pages, usage, others)) = self.pending.take()
+                    && slot == label.index
+                    && usage > new
+                {
+                    let refused = Refused { slot, pages, usage, max: new, others };
+                    self.above.push(refused);
+                    self.last_refused = Some(refused);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A level at which the operation is above the limit that it has read, and stays there.
+    pub(super) fn above(&self) -> Option<Refused> {
+        self.above.first().copied()
+    }
+}

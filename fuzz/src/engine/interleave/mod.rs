@@ -1,0 +1,609 @@
+//! The interleaving engine: the operations of several lanes overlap, and whoever chooses decides who runs next.
+//!
+//! Lane k is CPU k, and a coroutine. What stands before `parallel` runs as in the lockstep engine; after it each
+//! operation runs in its lane, in the order of the file. Every shared access of the machine is a point at which
+//! another lane may go on. Words are sequentially consistent. A CPU whose lane has ended runs queued work, one item at
+//! a time, if that is chosen. After all lanes have ended the machine is brought to rest, and everything is compared.
+//!
+//! *Names.* A lane uses names made before `parallel`, or by itself. A group that an operation names is looked up as a
+//! system call does: the lane holds it until the operation has ended, or does not find it, and the operation is
+//! skipped. [`claims`] says what becomes of names that two lanes want.
+//!
+//! *What is not admitted in a lane*: `quiesce`, and `force.empty`, which names no page that it moves.
+//!
+//! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
+//! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`verdict`] the checks
+//! where an operation ends; [`stuck`] deadlocks.
+
+mod board;
+mod claims;
+mod directory;
+mod env;
+mod flight;
+mod lane;
+mod limits;
+mod schedule;
+mod stuck;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod verdict;
+
+use super::Recording;
+use super::apply::Bindings;
+use super::asserts;
+use super::lockstep::{Lockstep, insisted};
+use super::oops;
+use super::timeline::{Happening, Switch};
+use crate::check::{Broken, Checks};
+use crate::program::{Action, Drive, Program, Step};
+use crate::tally::Tally;
+use crate::trace::{Kind, Role, visit};
+use crate::violation::Violation;
+use board::{MOST_LANES, Pace};
+use claims::Claims;
+use directory::Made;
+use lane::{Job, Lane, Pin, Shared, Signal};
+use schedule::{Exhaustive, Recorded, Strategy};
+use std::rc::Rc;
+use stocktake_impl as machine;
+use stocktake_impl::{Cpu, Failing, Label, Machine};
+use stocktake_model::{CpuId, Failure, GroupId, GroupLife, MappedOp, Op, Outcome};
+
+/// Executions after which the exploration of a program that has no schedule ends.
+const MOST_EXPLORED: u64 = 20_000;
+/// The most preemptions of an execution that explores.
+const MOST_PREEMPTIONS: usize = 2;
+
+/// The engine's state, kept between runs.
+pub struct Interleave {
+    core: Lockstep,
+    shared: Rc<Shared>,
+    lanes: Vec<Lane>,
+    crew: [Member; MOST_LANES],
+    claims: Claims,
+    /// CPUs that stand in for those that lanes are using.
+    spare: Vec<Cpu>,
+    /// Whether anything is checked.
+    checked: bool,
+    /// Words written since the last check.
+    pending: Vec<Label>,
+    /// Whether an answer was not the model's in the order in which operations ended: another order is to be found.
+    unordered: bool,
+    /// Steps of queued work that the scheduler has run: they are numbered after those of the program.
+    extra: usize,
+    outcomes: Vec<Ended>,
+}
+
+/// What one lane has to do.
+#[derive(Debug, Default)]
+struct Member {
+    /// Its steps in the program.
+    steps: Vec<usize>,
+    next: usize,
+    /// The step that it is in the middle of.
+    busy: Option<(usize, stocktake_model::Step)>,
+    bindings: Bindings,
+    began: usize,
+}
+
+/// An operation that has ended.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    step: stocktake_model::Step,
+    outcome: Outcome,
+    /// When it began and ended, counted in operations that had begun or ended.
+    began: usize,
+    ended: usize,
+}
+
+/// What came of one execution besides a violation.
+#[derive(Clone, Debug, Default)]
+pub struct Execution {
+    /// The choices that were taken, wherever there was one.
+    pub schedule: Vec<u8>,
+    /// How often a lane was preempted.
+    pub preemptions: u64,
+    /// Why the recorded schedule does not apply.
+    pub stale: Option<String>,
+}
+
+impl Default for Interleave {
+    fn default() -> Interleave {
+        Interleave::new()
+    }
+}
+
+impl Interleave {
+    /// An engine with every check.
+    pub fn new() -> Interleave {
+        Interleave::checking(Checks::ALL)
+    }
+
+    /// An engine with some checks only, for the tests of the checks.
+    pub(crate) fn checking(checks: Checks) -> Interleave {
+        let config = machine::Config { cpus: MOST_LANES, ..machine::Config::default() };
+        Interleave {
+            core: Lockstep::checking(checks),
+            shared: Rc::new(Shared::default()),
+            lanes: Vec::new(),
+            crew: Default::default(),
+            claims: Claims::default(),
+            spare: Machine::new(config).1,
+            checked: true,
+            pending: Vec::new(),
+            unordered: false,
+            extra: 0,
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Run a program: by its schedule, or else as its header wants it driven. A program without lanes runs in
+    /// lockstep.
+    ///
+    /// # Errors
+    /// The first violation, without provenance. Of a schedule that does not apply nothing is known.
+    pub fn run(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        if program.parallel.is_none() {
+            return self.core.run(program, tally);
+        }
+        match self.explores(program) {
+            true => self.explore(program, tally),
+            false => {
+                self.start(program);
+                let result = self.execute(program, tally, false);
+                if self.stale(result.is_err()).is_some() { Ok(()) } else { result }
+            }
+        }
+    }
+
+    /// Run a program with a schedule that is only a guide: where it does not apply no lane is preempted. What was
+    /// chosen is the answer.
+    ///
+    /// # Errors
+    /// The first violation, in the answer's second half.
+    pub fn run_guided(
+        &mut self,
+        program: &Program,
+        guide: &[u8],
+        tally: &mut Tally,
+    ) -> (Execution, Result<(), Box<Violation>>) {
+        *self.shared.board.strategy() = Strategy::Recorded(Recorded::guide(guide));
+        self.shared.board.keeping.set(true);
+        let result = self.execute(program, tally, false);
+        self.shared.board.keeping.set(false);
+        (self.execution(result.is_err()), result)
+    }
+
+    /// Run a program as [`Interleave::run`] does, and tell what was chosen.
+    pub fn run_scheduled(
+        &mut self,
+        program: &Program,
+        tally: &mut Tally,
+    ) -> (Execution, Result<(), Box<Violation>>) {
+        self.shared.board.keeping.set(true);
+        let result = if self.explores(program) {
+            self.explore(program, tally)
+        } else {
+            self.start(program);
+            self.execute(program, tally, false)
+        };
+        self.shared.board.keeping.set(false);
+        (self.execution(result.is_err()), result)
+    }
+
+    /// Run a program again and keep everything that a report needs.
+    pub fn record(&mut self, program: &Program) -> Recording {
+        if program.parallel.is_none() {
+            return self.core.record(program);
+        }
+        let mut program = program.clone();
+        if program.header.schedule.is_empty() {
+            let (execution, _) = self.run_scheduled(&program, &mut Tally::default());
+            program.header.schedule = execution.schedule;
+        }
+        self.start_recorded(&program);
+        let result = self.execute(&program, &mut Tally::default(), true);
+        let stale = self.stale(result.is_err());
+        self.recording(&program, result, stale)
+    }
+
+    /// Whether a program leaves it to the engine which schedules are run.
+    fn explores(&self, program: &Program) -> bool {
+        program.header.schedule.is_empty() && program.header.drive == Drive::Explore
+    }
+
+    fn start(&mut self, program: &Program) {
+        if program.header.schedule.is_empty() {
+            self.shared.board.strategy().start(&program.header.drive);
+        } else {
+            self.start_recorded(program);
+        }
+    }
+
+    fn start_recorded(&mut self, program: &Program) {
+        *self.shared.board.strategy() = Strategy::Recorded(Recorded::strict(&program.header.schedule));
+    }
+
+    fn stale(&self, ended_early: bool) -> Option<String> {
+        match &*self.shared.board.strategy() {
+            Strategy::Recorded(recorded) => recorded.stale(ended_early),
+            _ => None,
+        }
+    }
+
+    fn execution(&self, ended_early: bool) -> Execution {
+        Execution {
+            schedule: self.shared.board.choices(),
+            preemptions: self.shared.board.preemptions.get(),
+            stale: self.stale(ended_early),
+        }
+    }
+
+    /// Every schedule: first those without preemptions, then those with one, and so on.
+    fn explore(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        let mut run = 0;
+        for bound in 0..=MOST_PREEMPTIONS {
+            *self.shared.board.strategy() = Strategy::Exhaustive(Exhaustive::new(bound));
+            loop {
+                self.execute(program, tally, false)?;
+                run += 1;
+                let more = match &mut *self.shared.board.strategy() {
+                    Strategy::Exhaustive(exhaustive) => exhaustive.advance(),
+                    _ => false,
+                };
+                if run >= MOST_EXPLORED {
+                    return Ok(());
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One execution.
+    fn execute(&mut self, program: &Program, tally: &mut Tally, record: bool) -> Result<(), Box<Violation>> {
+        tally.executions += 1;
+        self.core.reset(program, record);
+        self.shared.log.reset(record);
+        let result = self.execute_steps(program, tally);
+        self.core.env.take_marks(&mut tally.goals, &crate::goals::BY_MARK);
+        tally.preemptions += self.shared.board.preemptions.get();
+        result
+    }
+
+    fn execute_steps(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        let first = program.parallel.unwrap_or(program.steps.len()).min(program.steps.len());
+        for (index, step) in program.steps[..first].iter().enumerate() {
+            self.core
+                .step(index, step, tally, None)
+                .map_err(|broken| self.core.violation(program, index, *broken))?;
+        }
+        self.gather(program, first);
+        let result = self.run_lanes(program, tally);
+        self.disperse();
+        result.map_err(|(index, broken)| self.core.violation(program, index, *broken))?;
+        let end = program.steps.len();
+        self.finish(end, tally).map_err(|broken| self.core.violation(program, end, *broken))
+    }
+
+    /// Prepare the lanes.
+    fn gather(&mut self, program: &Program, first: usize) {
+        let cpus = self.core.cpus.len();
+        while self.lanes.len() < cpus {
+            self.lanes.push(Lane::new(self.lanes.len(), &self.shared));
+        }
+        let board = &self.shared.board;
+        board.reset();
+        self.shared.directory.borrow_mut().copy(&self.core.books);
+        self.claims.clear();
+        self.outcomes.clear();
+        self.pending.clear();
+        self.unordered = false;
+        self.extra = 0;
+        for member in &mut self.crew[..cpus] {
+            member.steps.clear();
+            member.next = 0;
+            member.busy = None;
+            member.bindings.clone_from(&self.core.bindings);
+        }
+        for (index, step) in program.steps.iter().enumerate().skip(first) {
+            self.crew[step.cpu().index()].steps.push(index);
+        }
+        let mut bound = board.bound_work.get();
+        for cpu in 0..cpus {
+            if self.core.machine.has_bound_work(cpu) {
+                bound.insert(cpu);
+            }
+        }
+        board.bound_work.set(bound);
+        board.unbound_work.set(self.core.machine.has_unbound_work());
+    }
+
+    /// Which lanes can begin their next operation.
+    fn refresh(&mut self, program: &Program) {
+        let board = &self.shared.board;
+        let mut idle = schedule::Lanes::default();
+        for lane in 0..self.core.cpus.len() {
+            let member = &self.crew[lane];
+            if member.busy.is_some() {
+                continue;
+            }
+            let up = self.core.machine.cpu_online(lane);
+            let next = member.steps.get(member.next);
+            let taken_down = |step: &Step| matches!(step.action, Action::Op(step) if step.op == Op::CpuDown { target: CpuId(lane as u8) });
+            let parked = self.crew.iter().any(|other| {
+                other.busy.is_some_and(|(_, step)| step.op == Op::CpuDown { target: CpuId(lane as u8) })
+            });
+            let _ = taken_down;
+            if next.is_none() && up && !parked {
+                idle.insert(lane);
+            }
+            let can_begin = next.is_some_and(|&index| match program.steps[index].action {
+                // A CPU goes down between two operations of its own.
+                Action::Op(step) => match step.op {
+                    Op::CpuDown { target } => {
+                        self.crew.get(target.index()).is_none_or(|other| other.busy.is_none())
+                    }
+                    _ => up || !self.comes_up(program, lane),
+                },
+                Action::Assert(..) => true,
+            });
+            board.set_ready(lane, can_begin && !parked);
+        }
+        board.idle.set(idle);
+    }
+
+    /// Whether another lane is still to bring this CPU up.
+    fn comes_up(&self, program: &Program, lane: usize) -> bool {
+        let brings = |index: &usize| {
+            matches!(program.steps[*index].action,
+                Action::Op(step) if step.op == Op::CpuUp { target: CpuId(lane as u8) })
+        };
+        self.crew.iter().any(|member| {
+            let busy =
+                member.busy.is_some_and(|(_, step)| step.op == Op::CpuUp { target: CpuId(lane as u8) });
+            busy || member.steps.get(member.next..).is_some_and(|rest| rest.iter().any(brings))
+        })
+    }
+
+    /// Run the lanes until all of them have ended.
+    fn run_lanes(&mut self, program: &Program, tally: &mut Tally) -> Result<(), (usize, Box<Broken>)> {
+        self.refresh(program);
+        let mut before: Option<usize> = None;
+        loop {
+            let ready = self.shared.board.ready();
+            if ready.is_empty() {
+                return match self.crew.iter().any(|member| member.busy.is_some()) {
+                    true => self.deadlocked(program),
+                    false => Ok(()),
+                };
+            }
+            let mut lane = self.shared.board.choose(None, ready);
+            if let Some(before) = before.filter(|&before| before != lane)
+                && self.shared.board.switch.get().is_none()
+            {
+                let ended = self.crew[before].next >= self.crew[before].steps.len();
+                self.shared.board.switch.set(Some(if ended { Switch::Ended } else { Switch::Between }));
+            }
+            loop {
+                if self.crew[lane].busy.is_none() && !self.begin(program, lane, tally)? {
+                    before = Some(lane);
+                    break;
+                }
+                let signal = self.lanes[lane].resume();
+                if let Some(oops) = self.core.env.oops_seen()
+                    && self.checked
+                {
+                    let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                    oops::judge(&self.core, oops).map_err(|broken| (index, broken))?;
+                }
+                match signal {
+                    Signal::Switch => {
+                        lane = self.shared.board.next.get();
+                        continue;
+                    }
+                    Signal::Waits => before = None,
+                    Signal::Ended => {
+                        before = Some(lane);
+                        let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                        self.end(program, lane, tally).map_err(|broken| (index, broken))?;
+                    }
+                }
+                break;
+            }
+        }
+    }
+
+    /// Begin a lane's next operation. `false` if there is nothing to run: it was skipped, or is an assertion.
+    fn begin(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        tally: &mut Tally,
+    ) -> Result<bool, (usize, Box<Broken>)> {
+        let member = &mut self.crew[lane];
+        let (index, step) = match member.steps.get(member.next) {
+            Some(&index) => {
+                member.next += 1;
+                match program.steps[index].action {
+                    Action::Op(step) => (index, step),
+                    Action::Assert(cpu, assertion) => {
+                        self.refresh(program);
+                        return match asserts::check(&mut self.core, cpu, assertion) {
+                            Ok(()) => Ok(false),
+                            Err(broken) => Err((index, broken)),
+                        };
+                    }
+                }
+            }
+            // A CPU that has nothing else to do runs queued work.
+            None => {
+                self.extra += 1;
+                tally.extra_work += 1;
+                let op = stocktake_model::Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
+                (program.steps.len() + self.extra - 1, op)
+            }
+        };
+        let excluded = matches!(step.op, Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }));
+        self.core.model.hold([]);
+        let admitted = !excluded
+            && self.core.model.admits(&step).is_ok()
+            && self.claims.take(lane, &step, &self.core.model);
+        if !admitted {
+            self.skipped(program, lane, index, tally).map_err(|broken| (index, broken))?;
+            return Ok(false);
+        }
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::Begin);
+        let pins = self.pins(&step);
+        let member = &mut self.crew[lane];
+        member.busy = Some((index, step));
+        member.began = self.outcomes.len();
+        let bindings = std::mem::take(&mut member.bindings);
+        let mut borrow = |cpu: usize| {
+            std::mem::replace(&mut self.core.cpus[cpu], self.spare.pop().expect("a spare CPU for each"))
+        };
+        let dead = match step.op {
+            Op::CpuDown { target } => Some(borrow(target.index())),
+            _ => None,
+        };
+        let job = Job {
+            machine: Rc::clone(&self.core.machine),
+            hunting: Rc::clone(&self.core.env),
+            cpu: borrow(lane),
+            dead,
+            bindings,
+            mode: self.core.model.config().mode,
+            step,
+            index,
+            failing: step.fail.map(|fail| match fail {
+                Failure::Alloc => Failing::Alloc,
+                Failure::Trylock => Failing::Trylock,
+                Failure::Insert => Failing::Insert,
+            }),
+            pins,
+            watched: self.checked,
+            outcome: None,
+            panic: None,
+        };
+        self.lanes[lane].give(Box::new(job));
+        self.shared.board.set_ready(lane, true);
+        self.refresh(program);
+        Ok(true)
+    }
+
+    /// The groups that an operation names, to be looked up.
+    fn pins(&self, step: &stocktake_model::Step) -> [Option<Pin>; 2] {
+        let mut pins = [None; 2];
+        let mut free = pins.iter_mut();
+        visit(&mut Action::Op(*step), |role, kind, n| {
+            let memcg = (role == Role::Use && kind == Kind::Group)
+                .then(|| self.core.bindings.groups[usize::from(*n)])
+                .flatten();
+            if let Some(memcg) = memcg
+                && let Some(pin) = free.next()
+            {
+                // One that has been removed is found through a folio of it.
+                let online = self.core.model.life(GroupId(*n)) == Some(GroupLife::Online);
+                *pin = Some(Pin { memcg, online });
+            }
+        });
+        pins
+    }
+
+    fn skipped(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        index: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        tally.skipped += 1;
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::Skip);
+        self.refresh(program);
+        program.steps.get(index).map_or(Ok(()), |step| insisted(step, None))
+    }
+
+    /// Take back what the lane's operation worked on.
+    fn end(&mut self, program: &Program, lane: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+        let Some((index, step)) = self.crew[lane].busy else { return Ok(()) };
+        let outcome = self.give_back(lane, &step);
+        self.shared.board.set_ready(lane, false);
+        self.refresh(program);
+        let Some(outcome) = outcome else {
+            return self.skipped_late(program, lane, index, tally);
+        };
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::End(outcome));
+        let ended = Ended { step, outcome, began: self.crew[lane].began, ended: self.outcomes.len() };
+        self.outcomes.push(ended);
+        if !self.checked {
+            return Ok(());
+        }
+        let judged = self.judge(lane, &step, outcome, tally);
+        self.shared.board.flights[lane].borrow_mut().clear();
+        judged?;
+        self.check_calm(tally)?;
+        program.steps.get(index).map_or(Ok(()), |step| insisted(step, Some(outcome)))
+    }
+
+    /// An operation that did not find a group when it looked it up.
+    fn skipped_late(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        index: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        self.shared.board.flights[lane].borrow_mut().clear();
+        self.skipped(program, lane, index, tally)
+    }
+
+    fn give_back(&mut self, lane: usize, step: &stocktake_model::Step) -> Option<Outcome> {
+        self.crew[lane].busy = None;
+        self.claims.release(lane);
+        let job = self.lanes[lane].take()?;
+        let Job { cpu, dead, bindings, outcome, panic, .. } = *job;
+        self.spare.push(std::mem::replace(&mut self.core.cpus[lane], cpu));
+        if let Some(dead) = dead {
+            let id = dead.id();
+            self.spare.push(std::mem::replace(&mut self.core.cpus[id], dead));
+        }
+        if let Some(payload) = panic {
+            std::panic::resume_unwind(payload);
+        }
+        while let Some(made) = self.shared.directory.borrow_mut().take_made(lane) {
+            match made {
+                Made::Group { group, parent, memcg } => {
+                    self.core.books.born(&self.core.machine, group, parent, memcg);
+                }
+                Made::Cache { name, cache } => self.core.books.cache_made(name, cache),
+            }
+        }
+        self.core.bindings.adopt(&bindings, step, lane);
+        self.crew[lane].bindings = bindings;
+        outcome
+    }
+
+    /// Bring every lane to the end of its operation, however.
+    fn disperse(&mut self) {
+        let board = &self.shared.board;
+        board.pace.set(Pace::Ending);
+        let mut patience = 64;
+        while self.crew.iter().any(|member| member.busy.is_some()) {
+            for lane in 0..self.core.cpus.len() {
+                if let Some((_, step)) = self.crew[lane].busy
+                    && self.lanes[lane].resume() == Signal::Ended
+                {
+                    self.give_back(lane, &step);
+                }
+            }
+            patience -= 1;
+            if patience == 0 {
+                self.shared.board.pace.set(Pace::Abandoning);
+            }
+        }
+        self.shared.board.pace.set(Pace::Scheduled);
+    }
+}

@@ -1,0 +1,140 @@
+//! Who runs next: one strategy a file.
+//!
+//! A strategy is asked only where more than one lane can go on. It sees which, and which of them has run until now;
+//! it knows nothing of programs, machines or checks. All of them are deterministic.
+
+mod bytes;
+mod exhaustive;
+mod pct;
+mod random;
+mod recorded;
+mod round_robin;
+
+pub(super) use bytes::Bytes;
+pub(super) use exhaustive::Exhaustive;
+pub(super) use pct::Pct;
+pub(super) use random::Random;
+pub(super) use recorded::Recorded;
+pub(super) use round_robin::RoundRobin;
+
+use crate::program::Drive;
+
+/// A set of lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lanes(u8);
+
+impl Lanes {
+    #[inline(always)]
+    pub(super) fn has(self, lane: usize) -> bool {
+        self.0 >> lane & 1 != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn insert(&mut self, lane: usize) {
+        self.0 |= 1 << lane;
+    }
+
+    #[inline(always)]
+    pub(super) fn remove(&mut self, lane: usize) {
+        self.0 &= !(1 << lane);
+    }
+
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether no lane beside this one is in it.
+    #[inline(always)]
+    pub(super) fn none_but(self, lane: usize) -> bool {
+        self.0 & !(1 << lane) == 0
+    }
+
+    /// The lane of the lowest number, or lane 0 if there is none.
+    #[inline(always)]
+    pub(super) fn first(self) -> usize {
+        if self.0 == 0 { 0 } else { self.0.trailing_zeros() as usize }
+    }
+
+    /// The lane with so many others below it; counted again from the lowest if there are not so many.
+    #[inline(always)]
+    pub(super) fn nth(self, n: usize) -> usize {
+        let mut rest = self.0;
+        for _ in 0..n % self.len().max(1) {
+            rest &= rest - 1;
+        }
+        Lanes(rest).first()
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..8).filter(move |&lane| self.has(lane))
+    }
+}
+
+/// A point at which more than one lane can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    /// The lane that ran until now, if it is in the middle of an operation and can go on: another one in its place
+    /// is a preemption.
+    pub(super) current: Option<usize>,
+    /// Those that can go on.
+    pub(super) ready: Lanes,
+}
+
+impl Point {
+    /// The lane that a scheduler without a will of its own takes.
+    #[inline]
+    pub(super) fn steady(&self) -> usize {
+        self.current.unwrap_or_else(|| self.ready.first())
+    }
+}
+
+/// How lanes are chosen in one execution.
+#[derive(Debug, Default)]
+pub(super) enum Strategy {
+    /// No lane is ever preempted; the lowest goes first.
+    #[default]
+    Steady,
+    Bytes(Bytes),
+    Random(Random),
+    Pct(Pct),
+    RoundRobin(RoundRobin),
+    Recorded(Recorded),
+    Exhaustive(Exhaustive),
+}
+
+impl Strategy {
+    /// The lane that runs next.
+    #[inline]
+    pub(super) fn choose(&mut self, point: &Point) -> usize {
+        match self {
+            Strategy::Steady => point.steady(),
+            Strategy::Random(random) => random.choose(point),
+            Strategy::Bytes(bytes) => bytes.choose(point),
+            Strategy::Pct(pct) => pct.choose(point),
+            Strategy::RoundRobin(round_robin) => round_robin.choose(point),
+            Strategy::Recorded(recorded) => recorded.choose(point),
+            Strategy::Exhaustive(exhaustive) => exhaustive.choose(point),
+        }
+    }
+
+    /// Begin an execution as a program wants it. A program that leaves it open is explored: that takes many
+    /// executions, and is begun elsewhere.
+    pub(super) fn start(&mut self, drive: &Drive) {
+        match drive {
+            Drive::Explore => *self = Strategy::Steady,
+            Drive::Random(seed) => *self = Strategy::Random(Random::new(*seed)),
+            Drive::Pct { seed, depth } => *self = Strategy::Pct(Pct::new(*seed, *depth)),
+            Drive::RoundRobin(quantum) => *self = Strategy::RoundRobin(RoundRobin::new(*quantum)),
+            Drive::Bytes(bytes) => match self {
+                Strategy::Bytes(strategy) => strategy.restart(bytes),
+                _ => *self = Strategy::Bytes(Bytes::new(bytes)),
+            },
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is checked where an operation of a lane ends, and at the end of all.
+//!
+//! The model follows the operations in the order in which they end, and the books are those of operations that have
+//! ended: what others are in the middle of is subtracted from the machine's words. An object that one of them has
+//! changed otherwise than by adding is not looked at before it has ended: then the whole check waits for the next calm
+//! moment, and is counted.
+
+use super::Interleave;
+use super::board::Board;
+use crate::check::{Broken, InFlight, Thing, World, delegation};
+use crate::engine::witness::Seen;
+use crate::engine::{Recording, timeline};
+use crate::program::Program;
+use crate::tally::Tally;
+use crate::trace::Labels;
+use crate::violation::{Invariant, Violation};
+use std::collections::BTreeMap;
+use stocktake_impl::{Label, What};
+use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Ran, Reason, Step};
+
+impl InFlight for Board {
+    fn added(&self, label: Label) -> i64 {
+        self.in_flight(label)
+    }
+}
+
+impl Interleave {
+    /// An operation has ended with this answer: grade it, and let model and books follow.
+    pub(super) fn judge(
+        &mut self,
+        lane: usize,
+        step: &Step,
+        observed: Outcome,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        tally.steps += 1;
+        let core = &mut self.core;
+        core.model.hold(named_groups(step));
+        let first = core.model.first(step);
+        let seen = Seen::new(core, step, first, observed);
+        let own_stock = seen.served_from_stock();
+        let mut grade = match observed == first {
+            true => Grade::Exact,
+            false => core.model.allowed(step, &seen).grade(observed),
+        };
+        let flight = self.shared.board.flights[lane].borrow();
+        if grade == Grade::Violation
+            && observed == Outcome::Refused(Errno::NoMem)
+            && let Some(refused) = flight.limits.last_refused
+        {
+            let locked_out = refused.usage - refused.others <= refused.max;
+            grade = Grade::Divergent(if locked_out { Reason::FalseLockOut } else { Reason::RemoteStock });
+        }
+        if grade == Grade::Violation {
+            self.unordered = true;
+        }
+        core.count(tally, step, observed, grade);
+        let above = flight.limits.above();
+        drop(flight);
+        let escaped = delegation(&core.model, core.checks, step, observed);
+        core.touch_operands(step, observed);
+        core.model.commit(step, observed);
+        core.model.hold([]);
+        escaped?;
+        core.notice_offlined(step, observed, tally);
+        if let Some(refused) = above
+            && !own_stock
+            && is_charge(step, observed)
+            && core.checks.has(Invariant::I10)
+        {
+            let group = core.books.group_at(refused.slot as usize);
+            return Err(Broken::new(
+                Invariant::I10,
+                "limit",
+                Thing::Group(group),
+                format!("at most {}", refused.max),
+                refused.usage,
+                String::from("the charge took new pages from the counter, saw that, and was not forced"),
+            ));
+        }
+        let core = &mut self.core;
+        let flight = self.shared.board.flights[lane].borrow();
+        core.books.touch_labels(flight.written());
+        drop(flight);
+        let other = match step.op {
+            Op::CpuDown { target } | Op::CpuUp { target } => target.index(),
+            _ => lane,
+        };
+        for id in [lane, other] {
+            if self.crew[id].busy.is_none() {
+                let core = &mut self.core;
+                core.books.look_at_cpu(&core.machine, &core.model, &core.cpus[id])?;
+            }
+        }
+        self.pending.extend(self.shared.board.flights[lane].borrow().written());
+        Ok(())
+    }
+
+    /// Check what has been touched, unless an operation under way is in the middle of changing it.
+    pub(super) fn check_calm(&mut self, tally: &mut Tally) -> Result<(), Box<Broken>> {
+        let board = &self.shared.board;
+        let disturbed = board.flights.iter().any(|flight| {
+            let flight = flight.borrow();
+            flight.replaced().iter().any(|label| {
+                let class = class_of(label.what);
+                class == Class::Other
+                    || self
+                        .pending
+                        .iter()
+                        .any(|other| other.index == label.index && class_of(other.what) == class)
+            })
+        });
+        if disturbed || self.unordered || board.holds(What::CacheSlabs) {
+            tally.deferred += 1;
+            return Ok(());
+        }
+        self.pending.clear();
+        let core = &mut self.core;
+        let mut world = World {
+            machine: &core.machine,
+            model: &mut core.model,
+            checks: core.checks,
+            flight: Some(board),
+        };
+        core.books.check_touched(&mut world)
+    }
+
+    /// Bring the machine to rest and compare everything.
+    pub(super) fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+        if !self.checked {
+            return Ok(());
+        }
+        if self.unordered {
+            tally.unordered += 1;
+        }
+        self.core.finish(end)
+    }
+
+    /// What a report needs of the execution that has just been recorded.
+    pub(super) fn recording(
+        &mut self,
+        program: &Program,
+        result: Result<(), Box<Violation>>,
+        stale: Option<String>,
+    ) -> Recording {
+        let names = Labels::of(program);
+        let violation = result.err().filter(|_| stale.is_none());
+        let mut recording = self.core.recording(&names, Vec::new(), violation);
+        recording.stale = stale;
+        recording.timeline = Some(timeline::Timeline {
+            lanes: self.core.cpus.len(),
+            events: self.shared.log.take(),
+            owners: BTreeMap::new(),
+        });
+        recording
+    }
+}
+
+/// What a word belongs to, as far as it matters whether somebody is in the middle of changing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Group,
+    Objcg,
+    Other,
+}
+
+fn class_of(what: What) -> Class {
+    match what {
+        What::MemcgGeneration
+        | What::MemoryUsage
+        | What::SwapUsage
+        | What::CssRefs
+        | What::CssState
+        | What::Id
+        | What::IdRefs => Class::Group,
+        What::ObjcgGeneration
+        | What::ObjcgRefs
+        | What::ObjcgMemcg
+        | What::ObjcgLeftover
+        | What::ObjcgPlace => Class::Objcg,
+        _ => Class::Other,
+    }
+}
+
+/// The groups that an operation names.
+pub(super) fn named_groups(step: &Step) -> Vec<GroupId> {
+    use crate::program::Action;
+    use crate::trace::{Kind, Role, visit};
+    let mut groups = Vec::new();
+    visit(&mut Action::Op(*step), |role, kind, n| {
+        if role == Role::Use && kind == Kind::Group {
+            groups.push(GroupId(*n));
+        }
+    });
+    groups
+}
+
+/// Whether a step is a charge that was not forced and has succeeded.
+fn is_charge(step: &Step, observed: Outcome) -> bool {
+    match step.op {
+        Op::Charge { force, .. } => !force && observed == Outcome::Done,
+        Op::ObjCharge { .. } => observed == Outcome::Done,
+        Op::SwapIn { .. } | Op::Mm(stocktake_model::MmOp::Charge { .. }) => {
+            matches!(observed, Outcome::To(_))
+        }
+        _ => false,
+    }
+}
+
+/// Whether queued work found nothing to do.
+pub(super) fn idle_work(observed: Outcome) -> bool {
+    observed == Outcome::Ran(Ran::Nothing)
+}
