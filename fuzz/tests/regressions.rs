@@ -245,6 +245,7 @@ fn another(assertion: Assertion) -> Assertion {
     match assertion {
         Assertion::Usage(group, n) => Assertion::Usage(group, n + 1),
         Assertion::Swap(group, n) => Assertion::Swap(group, n + 1),
+        Assertion::Memsw(group, n) => Assertion::Memsw(group, n + 1),
         Assertion::Failcnt(group, n) => Assertion::Failcnt(group, n + 1),
         Assertion::Watermark(group, n) => Assertion::Watermark(group, n + 1),
         Assertion::Ids(group, n) => Assertion::Ids(group, n + 1),

@@ -93,6 +93,7 @@ fn refused(errno: machine::Errno) -> Outcome {
         machine::Errno::Busy => Errno::Busy,
         machine::Errno::NoSpace => Errno::NoSpace,
         machine::Errno::NoDev => Errno::NoDev,
+        machine::Errno::Invalid => Errno::Invalid,
     })
 }
 
@@ -184,6 +185,10 @@ impl<E: Env> Applier<'_, E> {
             Op::SetSwapMax { group, max } => {
                 m.set_swap_max(e, b.groups[group.index()].expect(BOUND), limit(max));
                 Outcome::Done
+            }
+            Op::SetMemswMax { group, max } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                done(m.set_memsw_max(e, cpu, memcg, limit(max))).0
             }
             Op::Charge { new, group, pages: Pages(pages), force } => {
                 let memcg = b.groups[group.index()].expect(BOUND);

@@ -4,13 +4,9 @@
 //! Nothing here knows of a seed mail's design; that is what the rooms beside this one are for.
 
 pub mod arena;
+mod charge;
 pub mod cpu;
 pub mod css;
 pub mod env;
+mod limits;
 pub mod meaning;
-pub mod page_counter;
-pub mod page_stock;
-pub mod rcu;
-pub mod units;
-pub mod word;
-pub mod work;

@@ -37,6 +37,8 @@ pub enum Errno {
     NoSpace,
     /// `ENODEV`: the parent has been removed.
     NoDev,
+    /// `EINVAL`: the memory limit would be above that of memory+swap.
+    Invalid,
 }
 
 /// The value of a limit word that means "no limit".

@@ -13,6 +13,7 @@
 mod charges;
 mod groups;
 mod mapped;
+mod memsw;
 mod mm;
 mod objects;
 mod slab;
@@ -86,6 +87,8 @@ scenes! {
     43 "nested-movers" mapped::nested_movers;
     44 "emptied-into-full-parent" mapped::emptied_into_full_parent;
     45 "slab-meets-limit" slab::slab_meets_limit;
+    60 "memsw-limits" memsw::limits;
+    61 "memsw-of-removed-groups" memsw::of_removed_groups;
 }
 
 /// Bits of a scene byte that are its number.
