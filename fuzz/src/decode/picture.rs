@@ -327,8 +327,7 @@ impl Picture {
             && (force
                 || self.fits(charged.group, |level| {
                     let pages = level.pages + level.bytes.div_ceil(PAGE) + more;
-                    pages <= level.max
-                        && (!self.v1 || pages + u32::from(level.swapped) <= level.memsw_max)
+                    pages <= level.max && (!self.v1 || pages + u32::from(level.swapped) <= level.memsw_max)
                 }));
         let new = self.folios.define(worked);
         self.folio[usize::from(new)] = charged;
@@ -402,8 +401,7 @@ impl Picture {
         let worked = self.folios.is_live(folio)
             && self.slots_left >= i32::from(amount)
             && (self.v1
-                || self
-                    .fits(owner, |level| u32::from(level.swapped) + u32::from(amount) <= level.swap_max));
+                || self.fits(owner, |level| u32::from(level.swapped) + u32::from(amount) <= level.swap_max));
         let new = self.slots.define(worked);
         self.slot[usize::from(new)] = Charged { group: owner, amount };
         if worked {

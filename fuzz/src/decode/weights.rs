@@ -212,7 +212,12 @@ impl Weights {
             _ if subject & 0x60 == 0x60 => OF_SLABS,
             _ => OF_EVERYTHING,
         };
-        Weights { kinds: in_mode(kinds, mode), alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, groups: FEW }
+        Weights {
+            kinds: in_mode(kinds, mode),
+            alloc: subject & 0x1c == 0,
+            trylock: subject & 0x1c == 4,
+            groups: FEW,
+        }
     }
 }
 

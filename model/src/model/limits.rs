@@ -19,7 +19,8 @@ impl Model {
 
     /// The same for swap. In v1 a slot takes over what the page was charged, so nothing has to fit.
     pub(super) fn swap_fits(&self, group: GroupId, slots: Pages) -> bool {
-        self.config.mode != Mode::V2 || self.levels(group).all(|(_, level)| level.swap_max.admits(level.swapped + slots))
+        self.config.mode != Mode::V2
+            || self.levels(group).all(|(_, level)| level.swap_max.admits(level.swapped + slots))
     }
 
     pub(super) fn admits_set_max(&self, group: GroupId) -> Result<(), Skip> {

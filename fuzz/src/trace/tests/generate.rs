@@ -231,7 +231,9 @@ impl Generator<'_> {
             }
             2 => Op::Rmdir { group },
             3 => Op::SetMax { group, max: limit },
-            4 => self.dice.pick(&[Op::SetSwapMax { group, max: limit }, Op::SetMemswMax { group, max: limit }]),
+            4 => {
+                self.dice.pick(&[Op::SetSwapMax { group, max: limit }, Op::SetMemswMax { group, max: limit }])
+            }
             5 => {
                 let (pages, force) = (Pages(self.dice.pick(&[1, 64, 1 << 20])), self.dice.one_in(2));
                 Op::Charge { new: ChargeId(self.make(Kind::Charge)), group, pages, force }

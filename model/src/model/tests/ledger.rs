@@ -184,10 +184,11 @@ impl Ledger {
                 let used: u64 = self.slots.values().map(|(_, slots)| slots).sum();
                 let payer = self.path(group).into_iter().find(|&level| self.id_refs(level) > 0)?;
                 let v1 = self.config.mode != Mode::V2;
-                let fits = v1 || self.path(payer).iter().all(|level| {
-                    let max = self.groups[level].swap_max.0;
-                    max.is_none_or(|max| self.swapped(*level) + pages <= max.0)
-                });
+                let fits = v1
+                    || self.path(payer).iter().all(|level| {
+                        let max = self.groups[level].swap_max.0;
+                        max.is_none_or(|max| self.swapped(*level) + pages <= max.0)
+                    });
                 if used + pages > u64::from(self.config.slots) {
                     return Some(NOSPACE);
                 }

@@ -79,7 +79,10 @@ fn cached_pages_may_fill_memory_and_swap_too() {
     let full = Seen { memsw: vec![9, 9], ..Seen::default() };
     let grade = |op, seen: &Seen, outcome| model.allowed(&step(op), seen).grade(outcome);
     assert_eq!(grade(charge(0, 1, 1), &full, NOMEM), remote);
-    assert_eq!(grade(charge(0, 1, 1), &Seen { memsw: vec![9, 8], ..Seen::default() }, NOMEM), Grade::Violation);
+    assert_eq!(
+        grade(charge(0, 1, 1), &Seen { memsw: vec![9, 8], ..Seen::default() }, NOMEM),
+        Grade::Violation
+    );
     assert_eq!(grade(set_memsw_max(1, Limit::pages(9)), &full, BUSY), Grade::Violation);
     let low = [set_max(1, Limit::pages(1)), set_memsw_max(1, Limit::pages(8))];
     let mut model = model.clone();

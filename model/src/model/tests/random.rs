@@ -229,7 +229,9 @@ fn every_total_is_what_its_definition_says() {
     for reason in [Reason::RemoteStock, Reason::StockHitOverMax, Reason::Offlining] {
         assert!(met.grades.contains(&Grade::Divergent(reason)), "{reason}");
     }
-    for outcome in [DONE, to(0), to(1), NOMEM, BUSY, NOSPACE, NODEV, INVALID, Outcome::Ran(Ran::Release(g(1)))] {
+    for outcome in
+        [DONE, to(0), to(1), NOMEM, BUSY, NOSPACE, NODEV, INVALID, Outcome::Ran(Ran::Release(g(1)))]
+    {
         assert!(met.outcomes.contains(&outcome), "{outcome:?}");
     }
     for skip in [Skip::Absent, Skip::CpuDown, Skip::Removed, Skip::NotInMode, Skip::NoChange] {
