@@ -35,6 +35,7 @@ impl World<'_> {
             let index = memcg.index();
             view.usage -= self.added(What::MemoryUsage, index);
             view.swap_usage -= self.added(What::SwapUsage, index);
+            view.memsw_usage -= self.added(What::MemswUsage, index);
             view.refs -= self.added(What::CssRefs, index);
             view.id_refs -= self.added(What::IdRefs, index);
         }
