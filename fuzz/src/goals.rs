@@ -93,6 +93,12 @@ goals! {
         SwapInRecordedGone, "swap-in-recorded-gone", "swap-in is charged to the faulting task's group";
         IdsExhausted, "ids-exhausted", "no memcg id is left for a new group";
         SlotsExhausted, "slots-exhausted", "no swap slot is left";
+        MemswLimitMet, "memsw-limit-met", "v1: the limit of memory+swap refuses a charge";
+        MemswRolledBack, "memsw-rolled-back", "v1: memory refuses a charge, and memory+swap is given back";
+        MemswTransferred, "memsw-transferred", "v1: a swap slot takes over a page's charge to memory+swap";
+        MemswToAncestor, "memsw-to-ancestor", "v1: a removed group's charge to memory+swap goes to an ancestor with its slot";
+        MemswTakenBack, "memsw-taken-back", "v1: a page is charged again, and its slot's charge goes back";
+        LimitsOutOfOrder, "limits-out-of-order", "v1: a memory limit above that of memory+swap is refused";
         LimitBusy, "limit-busy", "a v1 limit below the usage is refused";
         LimitBelowUsage, "limit-below-usage", "a v2 limit below the usage is written";
         ParentRemovedFirst, "parent-removed-first", "a group goes offline after its parent has been removed";

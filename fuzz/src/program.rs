@@ -138,6 +138,8 @@ pub enum Assertion {
     Usage(GroupId, u64),
     /// `swap A 3`: swap slots charged at the level of A.
     Swap(GroupId, u64),
+    /// `memsw A 3`: pages and swap slots charged together at the level of A; v1 only.
+    Memsw(GroupId, u64),
     /// `failcnt A 1`: charges that failed at the level of A.
     Failcnt(GroupId, u64),
     /// `watermark A 64`: the most pages ever charged at the level of A.

@@ -85,6 +85,20 @@ faults! {
         "a byte stock caches an objcg without taking a reference";
     W1, "W1", "this project, after seed 004",
         "swap-in of an entry whose recorded group is gone does not free the slots";
+    V1, "V1", "this project, after try_charge of cgroup v1",
+        "a charge that memory refuses leaves memory+swap charged";
+    V2, "V2", "this project, after drain_stock of cgroup v1",
+        "draining a stock gives its pages back to memory but not to memory+swap";
+    V3, "V3", "this project, after mem_cgroup_swapout",
+        "swapping out gives memory+swap back although the slot takes the charge over";
+    V4, "V4", "this project, after mem_cgroup_swapin_uncharge_swap",
+        "swap-in takes a slot's charge to memory+swap back and leaves the record, so that freeing it does so again";
+    V5, "V5", "this project, after try_charge of cgroup v1",
+        "a charge asks the limit of memory alone, and memory+swap is charged by force";
+    V6, "V6", "this project, after mem_cgroup_resize_max",
+        "a memory limit above that of memory+swap is taken";
+    V7, "V7", "this project, after mem_cgroup_swapout",
+        "swapping out a removed group's page gives memory+swap back without charging the ancestor that is recorded";
     S15, "S15", "seed 002, race that the companion fix is about",
         "unmapping forgets what was told of the page although the page was mapped again meanwhile";
     B48, "B48", "companion fix of 13 September 2010, as posted",

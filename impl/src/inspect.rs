@@ -25,6 +25,10 @@ pub struct MemcgView {
     pub swap_usage: i64,
     /// Swap limit in slots.
     pub swap_max: i64,
+    /// Pages and swap slots charged together; v1 only.
+    pub memsw_usage: i64,
+    /// Limit of memory and swap together in pages; v1 only.
+    pub memsw_max: i64,
     /// css references; not kept for root.
     pub refs: i64,
     /// Stage of life.
@@ -63,6 +67,8 @@ fn memcg_view(node: &Memcg) -> MemcgView {
         watermark: node.memory.watermark.peek(),
         swap_usage: node.swap.usage.peek(),
         swap_max: node.swap.max.peek(),
+        memsw_usage: node.memsw.usage.peek(),
+        memsw_max: node.memsw.max.peek(),
         refs: node.css.refs.peek(),
         state: State::from_word(node.css.state.peek()),
         id_refs: node.id_refs.peek(),

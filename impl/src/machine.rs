@@ -98,6 +98,8 @@ pub struct Machine {
     pub(crate) mm: mm::Room,
     /// Held while groups are made and removed.
     pub(crate) tree: Lock<()>,
+    /// Held while v1 limits are compared with each other and written.
+    pub(crate) limit_mutex: Lock<()>,
     /// Held by the one drainer.
     pub(crate) drain_mutex: Lock<()>,
     pub(crate) stats: Stats,
@@ -127,6 +129,7 @@ impl Machine {
             rcu: Rcu::new(),
             mm: mm::Room::new(&config),
             tree: Lock::new(Label::new(What::TreeLock, 0), ()),
+            limit_mutex: Lock::new(Label::new(What::LimitMutex, 0), ()),
             drain_mutex: Lock::new(Label::new(What::DrainMutex, 0), ()),
             stats: Stats::default(),
             movers: Lock::new(Label::new(What::Movers, 0), ()),
@@ -182,6 +185,7 @@ impl Machine {
         root.css.refs.init(1);
         root.memory.init(NO_LIMIT);
         root.swap.init(NO_LIMIT);
+        root.memsw.init(NO_LIMIT);
         root.id.init(IdTable::ROOT);
         root.id_refs.init(1);
         root.objcg.init(0);

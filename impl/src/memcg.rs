@@ -7,7 +7,7 @@ use crate::substrate::cpu::Cpu;
 use crate::substrate::css::{Css, State};
 use crate::substrate::env::{Env, Failing, Label, Mark, What};
 use crate::substrate::page_counter::{NodeLabels, PageCounter};
-use crate::substrate::units::Errno;
+use crate::substrate::units::{Errno, NO_LIMIT};
 use crate::substrate::word::Word;
 use crate::substrate::work::Work;
 use crate::{Fault, OfflineDesign, Wiring};
@@ -20,7 +20,10 @@ pub type MemcgRef = Handle<Memcg>;
 pub struct Memcg {
     pub(crate) css: Css,
     pub(crate) memory: PageCounter,
+    /// Swap slots; v2 only.
     pub(crate) swap: PageCounter,
+    /// Memory and swap slots together; v1 only.
+    pub(crate) memsw: PageCounter,
     /// Number under which swap slots record this group; 0 once nothing records it any more.
     pub(crate) id: Word,
     /// One while online, and one per recorded slot. The id holds one css reference until this is zero.
@@ -54,6 +57,15 @@ impl Item for Memcg {
                 },
                 index,
             ),
+            memsw: PageCounter::empty(
+                NodeLabels {
+                    usage: What::MemswUsage,
+                    max: What::MemswMax,
+                    failcnt: What::MemswFailcnt,
+                    watermark: What::MemswWatermark,
+                },
+                index,
+            ),
             id: word(What::Id),
             id_refs: word(What::IdRefs),
             objcg: word(What::ActiveObjcg),
@@ -69,7 +81,8 @@ impl Memcg {
 }
 
 impl Machine {
-    /// Create a group below `parent`, with limits of so many pages from the start.
+    /// Create a group below `parent`, with limits of so many pages from the start. v1 knows no swap limit, and that of
+    /// memory+swap is written later.
     ///
     /// # Errors
     /// [`Errno::NoDev`] if the parent has been removed, [`Errno::NoMem`] if an allocation fails,
@@ -92,6 +105,7 @@ impl Machine {
         node.css.init(Some(parent), counter_parent);
         node.memory.init(max);
         node.swap.init(swap_max);
+        node.memsw.init(NO_LIMIT);
         node.objcg.init(0);
         self.stats.init(memcg);
         let Some(id) = self.ids.lock(e).assign(memcg) else {

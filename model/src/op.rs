@@ -20,7 +20,8 @@ pub enum Mode {
     /// cgroup v2: a limit write always succeeds; memory and swap are independent counters.
     #[default]
     V2,
-    /// cgroup v1, hierarchical: a limit below the usage is refused with `EBUSY`. Swap operations are skipped.
+    /// cgroup v1, hierarchical: a limit below the usage is refused with `EBUSY`. Memory and swap are counted together:
+    /// a slot takes over the charge of the page.
     V1,
     /// cgroup v1 with `use_hierarchy=0`: the counter of every group is linked to root's alone, whatever its
     /// place in the tree, and objcgs are reparented to root (8de15e920dc8).
@@ -60,7 +61,7 @@ pub enum Op {
         parent: GroupId,
         /// Its memory limit from the start.
         max: Limit,
-        /// Its swap limit from the start.
+        /// Its swap limit from the start; v2 only.
         swap_max: Limit,
     },
     /// Remove a group: it is dying from now on; the second half of its offlining is a work item.
@@ -75,8 +76,15 @@ pub enum Op {
         /// Its new limit.
         max: Limit,
     },
-    /// Write the swap limit of a group.
+    /// Write the swap limit of a group; v2 only.
     SetSwapMax {
+        /// The group.
+        group: GroupId,
+        /// Its new limit.
+        max: Limit,
+    },
+    /// Write the limit of memory and swap together; v1 only. Refused below the usage, and below the memory limit.
+    SetMemswMax {
         /// The group.
         group: GroupId,
         /// Its new limit.

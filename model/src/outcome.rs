@@ -18,6 +18,8 @@ pub enum Errno {
     Exist,
     /// `ENOENT`: what led to a page is gone. No specification allows it; a design answers it.
     NoEnt,
+    /// `EINVAL`: a memory limit above that of memory+swap.
+    Invalid,
 }
 
 /// A work item that was run.
@@ -151,6 +153,8 @@ pub trait Witness {
     /// Pages charged at the level of `group`'s counter, *after* the operation. Besides live charges they include
     /// pages in stocks, and pages that are bound by byte stocks and leftovers.
     fn usage(&self, group: GroupId) -> Pages;
+    /// Pages and swap slots charged together at that level, *after* the operation. Asked in v1 only.
+    fn memsw(&self, group: GroupId) -> Pages;
     /// Pages of the charged group that were in the page stock of the CPU that ran the operation, *before* it.
     fn local_pages(&self) -> Pages;
     /// Bytes of the charged objcg that were in the byte stock of that CPU, *before* it.

@@ -392,6 +392,7 @@ pub(super) const fn bit(what: What) -> u128 {
 const OF_GROUPS: u128 = bit(What::MemcgGeneration)
     | bit(What::MemoryUsage)
     | bit(What::SwapUsage)
+    | bit(What::MemswUsage)
     | bit(What::CssRefs)
     | bit(What::CssState)
     | bit(What::Id)

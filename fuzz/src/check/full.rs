@@ -4,7 +4,7 @@ use super::books::Books;
 use super::broken::{Broken, Law, Thing};
 use super::laws::World;
 use crate::violation::Invariant;
-use stocktake_impl::{Cpu, MemcgRef};
+use stocktake_impl::{Cpu, MemcgRef, MemcgView};
 use stocktake_model::{GroupId, GroupLife};
 
 impl Books {
@@ -108,7 +108,12 @@ impl Books {
         if !world.checks.has(Invariant::I2) {
             return Ok(());
         }
-        let usage = |memcg: MemcgRef| world.machine.memcg(memcg).map_or(0, |view| view.usage);
+        self.check_sum(world, "sum", |view| view.usage)?;
+        self.check_sum(world, "memsw-sum", |view| view.memsw_usage)
+    }
+
+    fn check_sum(&self, world: &World<'_>, aspect: &'static str, counted: fn(&MemcgView) -> i64) -> Law {
+        let usage = |memcg: MemcgRef| world.machine.memcg(memcg).map_or(0, |view| counted(&view));
         let mut sums = vec![0i64; self.groups.len()];
         for (index, book) in self.groups.iter().enumerate() {
             let group = GroupId(index as u16);
@@ -125,7 +130,7 @@ impl Books {
             if world.usage_means_something(group) && usage(memcg) < sums[index] {
                 return Err(Broken::new(
                     Invariant::I2,
-                    "sum",
+                    aspect,
                     Thing::Group(group),
                     format!("at least {}", sums[index]),
                     usage(memcg),

@@ -6,7 +6,7 @@ use super::broken::{Broken, Law, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Label, Machine, MemcgRef, MemcgView, ObjcgRef, ObjcgView, PAGE_SIZE, State, What};
-use stocktake_model::{GroupId, GroupLife, Holders, Model};
+use stocktake_model::{GroupId, GroupLife, Holders, Mode, Model};
 
 /// Both sides, and which laws apply.
 pub(crate) struct World<'a> {
@@ -35,6 +35,7 @@ impl World<'_> {
             let index = memcg.index();
             view.usage -= self.added(What::MemoryUsage, index);
             view.swap_usage -= self.added(What::SwapUsage, index);
+            view.memsw_usage -= self.added(What::MemswUsage, index);
             view.refs -= self.added(What::CssRefs, index);
             view.id_refs -= self.added(What::IdRefs, index);
         }
@@ -78,10 +79,11 @@ impl World<'_> {
 
     /// I3.
     fn check_signs(&self, group: GroupId, view: &MemcgView) -> Law {
-        let (aspect, value) = match (view.usage, view.swap_usage) {
-            (0.., 0..) => return Ok(()),
-            (usage @ ..0, _) => ("usage", usage),
-            (_, swap) => ("swap", swap),
+        let (aspect, value) = match (view.usage, view.swap_usage, view.memsw_usage) {
+            (0.., 0.., 0..) => return Ok(()),
+            (usage @ ..0, ..) => ("usage", usage),
+            (_, swap @ ..0, _) => ("swap", swap),
+            (.., memsw) => ("memsw", memsw),
         };
         if !self.checks.has(Invariant::I3) {
             return Ok(());
@@ -147,10 +149,24 @@ impl World<'_> {
         if !self.usage_means_something(group) {
             return Ok(());
         }
-        let expected = self.usage_parts(group, book).iter().map(|(_, n)| n).sum();
-        self.law(Invariant::I1, "usage", Thing::Group(group), (expected, view.usage), || {
+        let thing = Thing::Group(group);
+        let expected: i64 = self.usage_parts(group, book).iter().map(|(_, n)| n).sum();
+        self.law(Invariant::I1, "usage", thing, (expected, view.usage), || {
             list(&self.usage_parts(group, book))
+        })?;
+        if !self.counts_memsw() {
+            return Ok(());
+        }
+        let swapped = ("swap slots", self.model.swapped(group).0 as i64);
+        self.law(Invariant::I1, "memsw", thing, (expected + swapped.1, view.memsw_usage), || {
+            let parts = self.usage_parts(group, book);
+            list(&parts.into_iter().chain([swapped]).collect::<Vec<_>>())
         })
+    }
+
+    /// Whether memory and swap are counted together.
+    pub(crate) fn counts_memsw(&self) -> bool {
+        self.model.config().mode != Mode::V2
     }
 
     /// Whether the counter of a group is exact: until its objcgs are handed on.
@@ -173,13 +189,18 @@ impl World<'_> {
         ]
     }
 
-    /// I7 for a group.
+    /// I7 for a group. In v1 what memory+swap counts beside memory are the slots, also after offlining: whatever else
+    /// moves one of the two counters moves both.
     fn check_swap(&self, group: GroupId, view: &MemcgView) -> Law {
         let thing = Thing::Group(group);
         let swapped = self.model.swapped(group).0 as i64;
-        self.law(Invariant::I7, "swap", thing, (swapped, view.swap_usage), || {
-            String::from("swap slots recorded for the group and those below it")
-        })?;
+        let because = || String::from("swap slots recorded for the group and those below it");
+        if self.counts_memsw() {
+            let beside = view.memsw_usage - view.usage;
+            self.law(Invariant::I7, "memsw-swap", thing, (swapped, beside), because)?;
+        } else {
+            self.law(Invariant::I7, "swap", thing, (swapped, view.swap_usage), because)?;
+        }
         let id_refs = self.model.id_refs(group) as i64;
         self.law(Invariant::I7, "id-refs", thing, (id_refs, view.id_refs), || {
             String::from("one until offlining has ended, and one per recorded slot")

@@ -137,6 +137,9 @@ impl Reader {
             Kind::SetSwapMax => {
                 Op::SetSwapMax { group: GroupId(operand(&walk.groups, input)), max: limit(input) }
             }
+            Kind::SetMemswMax => {
+                Op::SetMemswMax { group: GroupId(operand(&walk.groups, input)), max: limit(input) }
+            }
             Kind::Charge | Kind::ChargeForce => {
                 let group = GroupId(operand(&walk.groups, input));
                 let pages = Pages(number::read(input, MOST_PAGES).max(1));

@@ -163,7 +163,7 @@ impl Writer {
                 self.walk.groups.give(new.0);
             }
             Op::Rmdir { group } | Op::DrainAll { group } => self.group(group)?,
-            Op::SetMax { group, max } | Op::SetSwapMax { group, max } => {
+            Op::SetMax { group, max } | Op::SetSwapMax { group, max } | Op::SetMemswMax { group, max } => {
                 self.group(group)?;
                 self.limit(max)?;
             }

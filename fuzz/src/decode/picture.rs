@@ -46,6 +46,7 @@ pub(super) struct Group {
     max: u32,
     swapped: u16,
     swap_max: u32,
+    memsw_max: u32,
 }
 
 impl Group {
@@ -62,6 +63,7 @@ impl Group {
         max: 0,
         swapped: 0,
         swap_max: 0,
+        memsw_max: 0,
     };
 
     fn has_id(&self) -> bool {
@@ -84,6 +86,8 @@ pub(super) struct Picture {
     /// Bit per CPU that is isolated.
     isolated: u8,
     flat: bool,
+    /// Whether memory and swap are counted together.
+    v1: bool,
     ids_left: i32,
     slots_left: i32,
     pub(super) groups: Names,
@@ -113,6 +117,7 @@ impl Picture {
             up: ((1u16 << cpus) - 1) as u8,
             isolated: 0,
             flat: mode == Mode::V1Flat,
+            v1: mode != Mode::V2,
             ids_left: i32::from(ids),
             slots_left: i32::from(slots),
             groups: Names::from(1),
@@ -135,6 +140,7 @@ impl Picture {
         };
         picture.group[0].max = NO_LIMIT;
         picture.group[0].swap_max = NO_LIMIT;
+        picture.group[0].memsw_max = NO_LIMIT;
         picture
     }
 
@@ -208,6 +214,7 @@ impl Picture {
             stage: if worked { Stage::Online } else { Stage::Offline },
             max: ceiling(max),
             swap_max: ceiling(swap_max),
+            memsw_max: NO_LIMIT,
             ..Group::BLANK
         };
         if worked {
@@ -239,6 +246,15 @@ impl Picture {
 
     pub(super) fn set_swap_max(&mut self, group: GroupId, max: Limit) {
         self.group[group.index()].swap_max = ceiling(max);
+    }
+
+    pub(super) fn set_memsw_max(&mut self, group: GroupId, max: Limit) {
+        self.group[group.index()].memsw_max = ceiling(max);
+    }
+
+    /// Pages and swap slots that are probably charged together at the level of `group`.
+    pub(super) fn memsw(&self, group: GroupId) -> u64 {
+        self.usage(group) + u64::from(self.group(group).swapped)
     }
 
     /// A work item ran: perhaps the second half of the oldest rmdir.
@@ -318,7 +334,8 @@ impl Picture {
         let worked = !refused
             && (force
                 || self.fits(charged.group, |level| {
-                    level.pages + level.bytes.div_ceil(PAGE) + more <= level.max
+                    let pages = level.pages + level.bytes.div_ceil(PAGE) + more;
+                    pages <= level.max && (!self.v1 || pages + u32::from(level.swapped) <= level.memsw_max)
                 }));
         let new = self.folios.define(worked);
         self.folio[usize::from(new)] = charged;
@@ -387,11 +404,12 @@ impl Picture {
     pub(super) fn swap_out(&mut self, folio: u8) -> u8 {
         let Charged { group: mut owner, amount } = self.folio[usize::from(folio)];
         while owner != 0 && !self.group[usize::from(owner)].has_id() {
-            owner = self.group[usize::from(owner)].parent;
+            owner = self.up_from(owner).unwrap_or(0);
         }
         let worked = self.folios.is_live(folio)
             && self.slots_left >= i32::from(amount)
-            && self.fits(owner, |level| u32::from(level.swapped) + u32::from(amount) <= level.swap_max);
+            && (self.v1
+                || self.fits(owner, |level| u32::from(level.swapped) + u32::from(amount) <= level.swap_max));
         let new = self.slots.define(worked);
         self.slot[usize::from(new)] = Charged { group: owner, amount };
         if worked {

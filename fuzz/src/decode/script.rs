@@ -131,6 +131,11 @@ impl<'a, 'p> Script<'a, 'p> {
         self.push(at, Op::SetSwapMax { group, max });
     }
 
+    pub(super) fn set_memsw_max(&mut self, at: CpuId, group: GroupId, max: Limit) {
+        self.picture.set_memsw_max(group, max);
+        self.push(at, Op::SetMemswMax { group, max });
+    }
+
     // Folios
 
     pub(super) fn charge(&mut self, at: CpuId, group: GroupId, pages: u64) -> ChargeId {

@@ -91,6 +91,11 @@ impl Script<'_, '_> {
                 let max = values::swap_limit(self.byte());
                 self.set_swap_max(at, group, max);
             }
+            Kind::SetMemswMax => {
+                let group = self.some_limited_group();
+                let max = values::limit(self.byte(), self.picture.memsw(group));
+                self.set_memsw_max(at, group, max);
+            }
             Kind::Charge => {
                 let group = self.some_group();
                 let pages = self.pages();

@@ -68,6 +68,7 @@ kinds! {
     79 MmPut
     80 MmCharge
     81 MmMatch
+    82 SetMemswMax
     96 Map
     97 MapBegin
     98 MapEnd
@@ -186,6 +187,7 @@ impl Kind {
             Op::Rmdir { .. } => Kind::Rmdir,
             Op::SetMax { .. } => Kind::SetMax,
             Op::SetSwapMax { .. } => Kind::SetSwapMax,
+            Op::SetMemswMax { .. } => Kind::SetMemswMax,
             Op::Charge { force: false, .. } => Kind::Charge,
             Op::Charge { force: true, .. } => Kind::ChargeForce,
             Op::Uncharge { .. } => Kind::Uncharge,

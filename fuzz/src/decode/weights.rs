@@ -156,6 +156,16 @@ const fn kinds(classes: &ClassWeights) -> Kinds {
     kinds
 }
 
+/// v1 has a limit of memory and swap together where v2 has one of swap.
+fn in_mode(mut kinds: Kinds, mode: Mode) -> Kinds {
+    if mode != Mode::V2 {
+        for kind in kinds.iter_mut().filter(|kind| **kind == Kind::SetSwapMax) {
+            *kind = Kind::SetMemswMax;
+        }
+    }
+    kinds
+}
+
 /// Which operation each byte means in one execution.
 pub(super) struct Weights {
     kinds: Kinds,
@@ -186,11 +196,6 @@ impl Weights {
         for class in [Class::Groups, Class::Deferred] {
             classes[class as usize] = NEVER_OFF[(bits >> (2 * class as u32)) as usize & 3];
         }
-        if mode != Mode::V2 {
-            // These operations do nothing in v1.
-            classes[Class::Swap as usize] = 0;
-            classes[Class::SwapLimits as usize] = 0;
-        }
         // Rooms of their own are closed in most executions.
         let rooms = input.byte();
         for (class, shift) in [(Class::Tasks, 0), (Class::Slab, 2), (Class::Pages, 4), (Class::Files, 6)] {
@@ -213,7 +218,7 @@ impl Weights {
             classes[Class::Folios as usize] = 4;
         }
         Weights {
-            kinds: kinds(&classes),
+            kinds: in_mode(kinds(&classes), mode),
             alloc: rare & 3 == 0,
             trylock: rare & 0xc == 0,
             insert: classes[Class::Pages as usize] + classes[Class::Files as usize] != 0,
@@ -228,13 +233,18 @@ impl Weights {
             0 => OF_FOLIOS,
             1 => OF_OBJECTS,
             2 if mode == Mode::V2 && subject & 0x18 != 0 => OF_FILES,
-            2 if mode == Mode::V2 => OF_SWAP,
+            2 if mode == Mode::V2 || subject & 0x80 != 0 => OF_SWAP,
             2 => OF_MAPPED,
             _ if subject & 0x60 == 0x60 => OF_SLABS,
             _ => OF_EVERYTHING,
         };
-        let insert = subject & 0x1c == 8;
-        Weights { kinds, alloc: subject & 0x1c == 0, trylock: subject & 0x1c == 4, insert, groups: FEW }
+        Weights {
+            kinds: in_mode(kinds, mode),
+            alloc: subject & 0x1c == 0,
+            trylock: subject & 0x1c == 4,
+            insert: subject & 0x1c == 8,
+            groups: FEW,
+        }
     }
 }
 

@@ -113,6 +113,7 @@ pub(super) fn refused(errno: machine::Errno) -> Outcome {
         machine::Errno::NoDev => Errno::NoDev,
         machine::Errno::Exist => Errno::Exist,
         machine::Errno::NoEnt => Errno::NoEnt,
+        machine::Errno::Invalid => Errno::Invalid,
     })
 }
 
@@ -204,6 +205,10 @@ impl<E: Env> Applier<'_, E> {
             Op::SetSwapMax { group, max } => {
                 m.set_swap_max(e, b.groups[group.index()].expect(BOUND), limit(max));
                 Outcome::Done
+            }
+            Op::SetMemswMax { group, max } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                done(m.set_memsw_max(e, cpu, memcg, limit(max))).0
             }
             Op::Charge { new, group, pages: Pages(pages), force } => {
                 let memcg = b.groups[group.index()].expect(BOUND);

@@ -56,6 +56,7 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
     match assertion {
         Assertion::Usage(group, n) => number("usage", group, n, |view| view.usage),
         Assertion::Swap(group, n) => number("swap", group, n, |view| view.swap_usage),
+        Assertion::Memsw(group, n) => number("memsw", group, n, |view| view.memsw_usage),
         Assertion::Failcnt(group, n) => number("failcnt", group, n, |view| view.failcnt),
         Assertion::Watermark(group, n) => number("watermark", group, n, |view| view.watermark),
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),

@@ -221,7 +221,7 @@ impl Lockstep {
         self.notice_offlined(&action, observed, tally);
         self.notice_moved(&action, observed);
         self.notice_shmem(&action, observed);
-        self.check_stranded(&action)?;
+        self.check_stranded(&action, observed)?;
         self.look_and_check(&action)?;
         self.check_step(&action, observed, own_stock)?;
         insisted(step, Some(observed))

@@ -65,7 +65,12 @@ impl Lockstep {
                 let expected = world.usage_parts(group, book).iter().map(|(_, n)| n).sum();
                 row("usage", expected, view.usage);
             }
-            row("swap", world.model.swapped(group).0 as i64, view.swap_usage);
+            let swapped = world.model.swapped(group).0 as i64;
+            if world.counts_memsw() {
+                row("memsw - usage", swapped, view.memsw_usage - view.usage);
+            } else {
+                row("swap", swapped, view.swap_usage);
+            }
             row("id refs", world.model.id_refs(group) as i64, view.id_refs);
             if group != GroupId::ROOT {
                 row("css refs", world.holders(group, book).iter().map(|(_, n)| n).sum(), view.refs);

@@ -9,8 +9,8 @@ use crate::tally::Tally;
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{
-    Charged, Env, Errno, Faulted, FileRef, IndexView, Label, Lookup, Punched, ShmemDesign, ShmemFault, ShmemRead,
-    What,
+    Charged, Env, Errno, Faulted, FileRef, IndexView, Label, Lookup, Punched, ShmemDesign, ShmemFault,
+    ShmemRead, What,
 };
 use stocktake_model::{
     CpuId, FileId, GroupId, Op, Outcome, PageOp, ShmemCharge, ShmemOp, ShmemRule, ShmemStage, Step,
@@ -243,8 +243,13 @@ impl Lockstep {
     }
 
     /// I8: what nothing leads to is gone once the swap cache has been reclaimed.
-    pub(super) fn check_stranded(&self, action: &Step) -> Result<(), Box<Broken>> {
-        if action.op != Op::Shmem(ShmemOp::Reclaim) || !self.checks().has(Invariant::I8) {
+    pub(super) fn check_stranded(&self, action: &Step, observed: Outcome) -> Result<(), Box<Broken>> {
+        let reclaims = match action.op {
+            Op::Shmem(ShmemOp::Reclaim) => true,
+            Op::Shmem(ShmemOp::Swapoff { .. }) => observed == Outcome::Done,
+            _ => false,
+        };
+        if !reclaims || !self.checks().has(Invariant::I8) {
             return Ok(());
         }
         let known: Vec<u32> = self.model.stranded().collect();

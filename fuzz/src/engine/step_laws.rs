@@ -60,6 +60,17 @@ impl Lockstep {
                     String::from("the charge took new pages from the counter and was not forced"),
                 ));
             }
+            // v2 charges memory+swap nothing, and gives it no limit.
+            if let Some(view) = view.filter(|view| view.memsw_usage > view.memsw_max) {
+                return Err(Broken::new(
+                    Invariant::I10,
+                    "memsw-limit",
+                    Thing::Group(group),
+                    format!("at most {} of memory and swap", view.memsw_max),
+                    view.memsw_usage,
+                    String::from("the charge took new pages from the counter and was not forced"),
+                ));
+            }
             level = self.model.counter_parent(group);
         }
         Ok(())

@@ -11,6 +11,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
             | Op::Rmdir { group }
             | Op::SetMax { group, .. }
             | Op::SetSwapMax { group, .. }
+            | Op::SetMemswMax { group, .. }
             | Op::Charge { group, .. }
             | Op::ObjcgFrom { group, .. }
             | Op::SwapIn { faulter: group, .. }
@@ -29,6 +30,7 @@ pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
         Action::Assert(_, assertion) => match assertion {
             Assertion::Usage(group, _)
             | Assertion::Swap(group, _)
+            | Assertion::Memsw(group, _)
             | Assertion::Failcnt(group, _)
             | Assertion::Watermark(group, _)
             | Assertion::State(group, _)

@@ -71,6 +71,7 @@ impl Size {
                 Op::Rmdir { group }
                 | Op::SetMax { group, .. }
                 | Op::SetSwapMax { group, .. }
+                | Op::SetMemswMax { group, .. }
                 | Op::ObjcgFrom { group, .. }
                 | Op::SwapIn { faulter: group, .. }
                 | Op::DrainAll { group }

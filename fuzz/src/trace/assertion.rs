@@ -63,6 +63,7 @@ impl<'t> Reader<'t> {
         Some(match subject.text {
             "usage" => Assertion::Usage(group, count),
             "swap" => Assertion::Swap(group, count),
+            "memsw" => Assertion::Memsw(group, count),
             "failcnt" => Assertion::Failcnt(group, count),
             "watermark" => Assertion::Watermark(group, count),
             "ids" => Assertion::Ids(group, count),

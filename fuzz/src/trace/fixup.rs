@@ -116,7 +116,9 @@ fn in_range(step: &Step, cpus: u8) -> bool {
         && match step.action {
             Action::Op(step) => match step.op {
                 Op::Mkdir { max, swap_max, .. } => limit(max) && limit(swap_max),
-                Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } => limit(max),
+                Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } | Op::SetMemswMax { max, .. } => {
+                    limit(max)
+                }
                 Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => PAGES.has(pages.0),
                 Op::ObjCharge { bytes, .. } => BYTES.has(bytes.0),
                 Op::Slab(op) => slab_in_range(&op),
@@ -129,6 +131,7 @@ fn in_range(step: &Step, cpus: u8) -> bool {
             Action::Assert(_, assertion) => match assertion {
                 Assertion::Usage(_, n)
                 | Assertion::Swap(_, n)
+                | Assertion::Memsw(_, n)
                 | Assertion::Failcnt(_, n)
                 | Assertion::Watermark(_, n)
                 | Assertion::Ids(_, n)

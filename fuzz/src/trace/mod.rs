@@ -12,7 +12,7 @@
 //! schedule 0 1 1                      # lanes that the scheduler chose; only with `parallel`
 //! @0 mkdir A max=100                  # limits are pages, or `max`, their default
 //! @0 mkdir A/B swap.max=0 fail=alloc -> ENOMEM
-//! @0 set A max=3                      # or swap.max=
+//! @0 set A max=3                      # or swap.max=, memsw.max=
 //! @1 p1 = charge A 3 force            # `force` may be missing
 //! @0 o1 = objcg A/B -> A
 //! @0 o2 = objcg.get o1
@@ -31,7 +31,7 @@
 //! @0 work -> offline A/B
 //! @0 drain                            # and: drain.all PATH, grace, quiesce
 //! @0 cpu.down 1                       # and: cpu.up, cpu.isolate, cpu.unisolate
-//! @0 assert usage A 0                 # and: swap, failcnt, watermark, ids, stock
+//! @0 assert usage A 0                 # and: swap, memsw, failcnt, watermark, ids, stock
 //! @0 assert state A online            # offlining, dying, released, freed
 //! @0 assert bytes o1 4004             # and: leftover
 //! @0 assert owner o1 A
@@ -61,9 +61,9 @@
 //! A line is header, operation, `parallel` or nothing; `#` begins a comment anywhere. Header lines come in any
 //! order before the first operation, each once (`fault` once for each fault).
 //! `fail=alloc|trylock|insert` can stand on every operation, and so can `-> OUTCOME`, the outcome that the
-//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV`, `EEXIST`, `ENOENT`, the path of a group, `small`,
-//! `stranded` or a version; for `mm.match`: `yes`,
-//! `no`; for `work`: `nothing`, `drain`, `offline PATH`, `release PATH`, `cache.make PATH`, `cache.end`.
+//! trace insists on: `ok`, `ENOMEM`, `EBUSY`, `ENOSPC`, `ENODEV`, `EINVAL`, `EEXIST`, `ENOENT`, the path of a group,
+//! `small`, `stranded` or a version; for `mm.match`: `yes`, `no`; for `work`: `nothing`, `drain`, `offline PATH`,
+//! `release PATH`, `cache.make PATH`, `cache.end`.
 //!
 //! Names are ASCII letters, digits and `_`, begin with no digit, and are no word of an outcome. Groups are named
 //! by their path, `A/B`, and `/` is root. A name is defined once, above its uses, by the operation that makes

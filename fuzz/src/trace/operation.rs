@@ -196,16 +196,17 @@ impl<'t> Reader<'t> {
     fn set(&mut self, args: &mut Args<'t>) -> Option<Op> {
         let group = self.group(args);
         let (max, swap_max) = (self.limit(args, "max"), self.limit(args, "swap.max"));
-        match (max, swap_max) {
-            (Some(max), None) => Some(Op::SetMax { group: group?, max }),
-            (None, Some(max)) => Some(Op::SetSwapMax { group: group?, max }),
-            (Some(_), Some(_)) => {
-                let help = "write one line for each".to_owned();
-                self.wrong(args.word_of_last_option(), "two limits in one line".to_owned(), help);
+        match (max, swap_max, self.limit(args, "memsw.max")) {
+            (Some(max), None, None) => Some(Op::SetMax { group: group?, max }),
+            (None, Some(max), None) => Some(Op::SetSwapMax { group: group?, max }),
+            (None, None, Some(max)) => Some(Op::SetMemswMax { group: group?, max }),
+            (None, None, None) => {
+                args.missing(self, "limit");
                 None
             }
-            (None, None) => {
-                args.missing(self, "limit");
+            _ => {
+                let help = "write one line for each".to_owned();
+                self.wrong(args.word_of_last_option(), "two limits in one line".to_owned(), help);
                 None
             }
         }
@@ -219,8 +220,8 @@ impl<'t> Reader<'t> {
             self.wrong(arrow, message, "it holds, or it is violated".to_owned());
             return None;
         }
-        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV, EEXIST, ENOENT; of a fault: a version, small; \
-                     of `shmem.punch`: stranded; of `mm.match`: yes, no; of `work`: nothing, drain, offline PATH, \
+        let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV, EINVAL, EEXIST, ENOENT; of a fault: \
+                     a version, small; of `shmem.punch`: stranded; of `mm.match`: yes, no; of `work`: nothing, drain, offline PATH, \
                      release PATH, cache.make PATH, cache.end";
         let Some(&word) = args.outcome.first() else {
             self.wrong(args.end, "the outcome is missing".to_owned(), usage.to_owned());
@@ -283,7 +284,8 @@ impl<'t> Reader<'t> {
                 return;
             }
             let known: &[&str] = match form {
-                "mkdir" | "set" => &["max", "swap.max", "fail"],
+                "mkdir" => &["max", "swap.max", "fail"],
+                "set" => &["max", "swap.max", "memsw.max", "fail"],
                 "cache.create" => &["order", "fail"],
                 ASSERT => &[],
                 _ => &["fail"],

@@ -64,7 +64,7 @@ pub(super) const STATES: [(&str, State); 5] = [
 ];
 
 /// Outcomes of one word. [`Outcome::To`] has none: it is spelled as the group's path.
-pub(super) const OUTCOMES: [(&str, Outcome); 14] = [
+pub(super) const OUTCOMES: [(&str, Outcome); 15] = [
     ("ok", Outcome::Done),
     ("ENOMEM", Outcome::Refused(Errno::NoMem)),
     ("EBUSY", Outcome::Refused(Errno::Busy)),
@@ -74,6 +74,7 @@ pub(super) const OUTCOMES: [(&str, Outcome); 14] = [
     ("ENOENT", Outcome::Refused(Errno::NoEnt)),
     ("small", Outcome::Small),
     ("stranded", Outcome::Stranded),
+    ("EINVAL", Outcome::Refused(Errno::Invalid)),
     ("yes", Outcome::Is(true)),
     ("no", Outcome::Is(false)),
     ("nothing", Outcome::Ran(Ran::Nothing)),
@@ -117,7 +118,7 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
 const FORMS: [Form; 37] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
-    form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max"),
+    form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max`, `memsw.max=N|max"),
     form("charge", Some(Kind::Charge), "@0 CHARGE = charge PATH PAGES [force]"),
     form("uncharge", None, "@0 uncharge CHARGE"),
     form("objcg", Some(Kind::Objcg), "@0 OBJCG = objcg PATH"),
@@ -155,9 +156,10 @@ const FORMS: [Form; 37] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 17] = [
+pub(super) const SUBJECTS: [(&str, &str); 18] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
+    ("memsw", "@0 assert memsw PATH PAGES"),
     ("failcnt", "@0 assert failcnt PATH N"),
     ("watermark", "@0 assert watermark PATH PAGES"),
     ("state", "@0 assert state PATH online|offlining|dying|released|freed"),

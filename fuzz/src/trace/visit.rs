@@ -92,6 +92,7 @@ pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
             match assertion {
                 Assertion::Usage(group, _)
                 | Assertion::Swap(group, _)
+                | Assertion::Memsw(group, _)
                 | Assertion::Failcnt(group, _)
                 | Assertion::Watermark(group, _)
                 | Assertion::State(group, _)
@@ -122,6 +123,7 @@ pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         Op::Rmdir { group }
         | Op::SetMax { group, .. }
         | Op::SetSwapMax { group, .. }
+        | Op::SetMemswMax { group, .. }
         | Op::DrainAll { group } => see(Use, Group, &mut group.0),
         Op::Charge { new, group, .. } => {
             see(Use, Group, &mut group.0);

@@ -161,6 +161,7 @@ impl Labels {
             Op::Rmdir { group } => write!(to, "rmdir {}", self.group(group)),
             Op::SetMax { group, max } => write!(to, "set {} max={max}", self.group(group)),
             Op::SetSwapMax { group, max } => write!(to, "set {} swap.max={max}", self.group(group)),
+            Op::SetMemswMax { group, max } => write!(to, "set {} memsw.max={max}", self.group(group)),
             Op::Charge { new, group, pages, force } => {
                 write!(to, "{} = charge {} {}", self.charge(new), self.group(group), pages.0)?;
                 to.write_str(if force { " force" } else { "" })
@@ -201,6 +202,7 @@ impl Labels {
         match assertion {
             Assertion::Usage(group, n) => write!(to, "usage {} {n}", self.group(group)),
             Assertion::Swap(group, n) => write!(to, "swap {} {n}", self.group(group)),
+            Assertion::Memsw(group, n) => write!(to, "memsw {} {n}", self.group(group)),
             Assertion::Failcnt(group, n) => write!(to, "failcnt {} {n}", self.group(group)),
             Assertion::Watermark(group, n) => write!(to, "watermark {} {n}", self.group(group)),
             Assertion::State(group, state) => {

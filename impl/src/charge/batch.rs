@@ -5,7 +5,6 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
-use crate::substrate::page_counter::Which;
 use crate::substrate::units::Pages;
 use crate::swap::FolioRef;
 
@@ -46,7 +45,7 @@ impl Machine {
     fn uncharge_batch<E: Env>(&self, e: &E, gather: UnchargeGather) {
         let Some(memcg) = gather.memcg else { return };
         if memcg != self.root {
-            self.counter_uncharge(e, memcg, Which::Memory, Pages(gather.pages));
+            self.memcg_uncharge(e, memcg, Pages(gather.pages));
         }
         for _ in 0..gather.folios {
             self.css_put(e, memcg);

@@ -5,7 +5,6 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::Env;
-use crate::substrate::page_counter::Which;
 use crate::substrate::units::{Errno, Pages};
 use crate::swap::FolioRef;
 
@@ -58,7 +57,7 @@ impl Machine {
             return;
         }
         if memcg != self.root {
-            self.counter_uncharge(e, memcg, Which::Memory, pages);
+            self.memcg_uncharge(e, memcg, pages);
         }
         self.css_put(e, memcg);
     }
@@ -91,7 +90,7 @@ impl Machine {
         let node = self.folios.get(e, folio);
         let memcg = self.uncharge_page(e, cpu.id, node);
         if memcg != self.root {
-            self.counter_uncharge(e, memcg, Which::Memory, Pages(node.pages.load(e) as u64));
+            self.memcg_uncharge(e, memcg, Pages(node.pages.load(e) as u64));
         }
         self.css_put(e, memcg);
     }
@@ -131,7 +130,7 @@ impl Machine {
                 node.page.used.store(e, 0);
             } else if e.fault(Fault::S21b) {
                 let memcg = node.group(node.memcg.load(e));
-                self.counter_uncharge(e, memcg, Which::Memory, Pages(node.pages.load(e) as u64));
+                self.memcg_uncharge(e, memcg, Pages(node.pages.load(e) as u64));
             }
         }
         self.put_page(e, cpu, folio);

@@ -6,7 +6,6 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
-use crate::substrate::page_counter::Which;
 use crate::substrate::units::{Errno, Pages};
 use crate::swap::{Folio, FolioRef};
 use crate::{Fault, MappedDesign};
@@ -85,7 +84,7 @@ impl Machine {
         };
         let loser = if moved { from } else { to };
         if loser != self.root {
-            self.counter_uncharge(e, loser, Which::Memory, pages);
+            self.memcg_uncharge(e, loser, pages);
         }
         if !e.fault(Fault::F2) {
             self.css_put(e, loser);

@@ -101,10 +101,9 @@ impl Machine {
         memcg: MemcgRef,
         pages: Pages,
     ) -> Result<(), Errno> {
-        use crate::substrate::page_counter::Which;
-        self.counter_try_charge(e, memcg, Which::Memory, pages).or_else(|level| {
+        self.memcg_try_charge(e, memcg, pages).or_else(|level| {
             self.drain_all_stock(e, cpu, level);
-            self.counter_try_charge(e, memcg, Which::Memory, pages).map_err(|_| Errno::NoMem)
+            self.memcg_try_charge(e, memcg, pages).map_err(|_| Errno::NoMem)
         })
     }
 

@@ -6,7 +6,6 @@ use crate::memcg::MemcgRef;
 use crate::substrate::arena::Handle;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Failing, Mark, Oops};
-use crate::substrate::page_counter::Which;
 use crate::substrate::rcu::Callback;
 use crate::substrate::units::{Errno, Pages};
 use crate::{Fault, SlabDesign};
@@ -120,7 +119,7 @@ impl Machine {
         if Stage::from_word(self.cache(e, cache).stage.load(e)) != Stage::Active {
             e.mark(Mark::SlabFreedByRemovedGroup);
         }
-        self.counter_uncharge(e, memcg, Which::Memory, pages);
+        self.memcg_uncharge(e, memcg, pages);
         for _ in 0..pages.0 {
             self.css_put(e, memcg);
         }
@@ -138,7 +137,7 @@ impl Machine {
                     e.mark(Mark::SlabFreedAtRoot);
                     self.slab.unreturned.add(e, pages);
                 }
-                Some(memcg) => self.counter_uncharge(e, memcg, Which::Memory, Pages(pages as u64)),
+                Some(memcg) => self.memcg_uncharge(e, memcg, Pages(pages as u64)),
             }
         }
         self.cache_put(e, cache, pages);

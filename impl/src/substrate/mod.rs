@@ -4,9 +4,11 @@
 //! Nothing here knows of a seed mail's design; that is what the rooms beside this one are for.
 
 pub mod arena;
+mod charge;
 pub mod cpu;
 pub mod css;
 pub mod env;
+mod limits;
 pub mod meaning;
 pub mod page_counter;
 pub mod page_stock;

@@ -1,4 +1,4 @@
-//! Hierarchical page counters: one per group for memory and one for swap.
+//! Hierarchical page counters: one per group for memory, one for swap (v2) and one for memory+swap (v1).
 //!
 //! Charging is speculative: each level is added to first and looked at afterwards, and taken back on failure.
 //! Somebody else may see the too-high value meanwhile and fail although the true sum would fit.
@@ -34,6 +34,8 @@ pub(crate) struct NodeLabels {
 pub(crate) enum Which {
     Memory,
     Swap,
+    /// Memory and swap together.
+    Memsw,
 }
 
 impl PageCounter {
@@ -101,6 +103,7 @@ impl Machine {
         match which {
             Which::Memory => (node, &node.memory),
             Which::Swap => (node, &node.swap),
+            Which::Memsw => (node, &node.memsw),
         }
     }
 

@@ -79,11 +79,11 @@ impl Machine {
     pub(crate) fn refill_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, pages: Pages) {
         if pages.0 > BATCH {
             e.mark(Mark::StockTooLarge);
-            return self.counter_uncharge(e, memcg, Which::Memory, pages);
+            return self.memcg_uncharge(e, memcg, pages);
         }
         if E::FAULTS && e.failing(Failing::Trylock) {
             e.mark(Mark::StockBypassed);
-            return self.counter_uncharge(e, memcg, Which::Memory, pages);
+            return self.memcg_uncharge(e, memcg, pages);
         }
         if let Some(index) = cpu.pages.slot_of(memcg) {
             e.mark(Mark::StockRefillSameSlot);
@@ -114,7 +114,11 @@ impl Machine {
         let Some(memcg) = cpu.pages.slots[index].memcg else { return };
         let slot = std::mem::take(&mut cpu.pages.slots[index]);
         if slot.pages != 0 {
-            self.counter_uncharge(e, memcg, Which::Memory, Pages(slot.pages));
+            if e.fault(Fault::V2) {
+                self.counter_uncharge(e, memcg, Which::Memory, Pages(slot.pages));
+            } else {
+                self.memcg_uncharge(e, memcg, Pages(slot.pages));
+            }
         }
         // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
         self.cpus[cpu.id].cached[index].store(e, 0);
@@ -229,7 +233,7 @@ impl Machine {
         let mut batch = Pages(pages.0.max(BATCH));
         let mut drained = false;
         let full = loop {
-            match self.counter_try_charge(e, memcg, Which::Memory, batch) {
+            match self.memcg_try_charge(e, memcg, batch) {
                 Ok(()) => break None,
                 Err(_) if batch > pages => {
                     e.mark(Mark::BatchRetriedExactly);
@@ -245,7 +249,7 @@ impl Machine {
         match full {
             None if drained => e.mark(Mark::RetriedAfterDrain),
             None => {}
-            Some(_) if force => self.counter_charge(e, memcg, Which::Memory, pages),
+            Some(_) if force => self.memcg_charge(e, memcg, pages),
             Some(_) => return Err(Errno::NoMem),
         }
         if e.fault(Fault::P2) && full.is_none() {
@@ -255,33 +259,5 @@ impl Machine {
             self.refill_stock(e, cpu, memcg, Pages(batch.0 - pages.0));
         }
         Ok(())
-    }
-
-    /// Write a group's memory limit the v2 way: it holds at once, then the stocks are drained if need be.
-    pub fn set_max_v2<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) {
-        let counter = &self.memcgs.get(e, memcg).memory;
-        counter.set_max_v2(e, max);
-        if counter.usage.load(e) > max as i64 {
-            e.mark(Mark::LimitBelowUsage);
-            self.drain_all_stock(e, cpu, memcg);
-        }
-    }
-
-    /// Write a group's memory limit the v1 way.
-    ///
-    /// # Errors
-    /// [`Errno::Busy`] if the usage is above it, also after what can be drained at once has been.
-    pub fn set_max_v1<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
-        let counter = &self.memcgs.get(e, memcg).memory;
-        counter.set_max_v1(e, max).or_else(|_| {
-            e.mark(Mark::LimitBusy);
-            self.drain_all_stock(e, cpu, memcg);
-            counter.set_max_v1(e, max)
-        })
-    }
-
-    /// Write a group's swap limit.
-    pub fn set_swap_max<E: Env>(&self, e: &E, memcg: MemcgRef, max: u64) {
-        self.memcgs.get(e, memcg).swap.set_max_v2(e, max);
     }
 }

@@ -41,6 +41,8 @@ pub enum Errno {
     Exist,
     /// `ENOENT`: what leads to a page is gone.
     NoEnt,
+    /// `EINVAL`: the memory limit would be above that of memory+swap.
+    Invalid,
 }
 
 /// The value of a limit word that means "no limit".

@@ -57,7 +57,8 @@ impl IdTable {
 }
 
 impl Machine {
-    /// Take a reference to the id of the first group, from `memcg` upwards, whose id is alive. Root's always is.
+    /// Take a reference to the id of the first group, from `memcg` upwards along the counters, whose id is alive.
+    /// Root's always is.
     pub(crate) fn id_get_online<E: Env>(&self, e: &E, memcg: MemcgRef) -> MemcgRef {
         let mut level = memcg;
         loop {
@@ -65,7 +66,7 @@ impl Machine {
             if node.id_refs.inc_not_zero(e) {
                 return level;
             }
-            level = node.css.parent(e).unwrap_or(self.root);
+            level = node.css.counter_parent().unwrap_or(self.root);
         }
     }
 

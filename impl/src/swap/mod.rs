@@ -2,11 +2,16 @@
 //! [`crate::shmem`], stand on, and swap in its simplest form, without a swap cache.
 //!
 //! A folio is charged in a single step and is bound to its group until it is freed. Swapping it out frees its
-//! pages and charges as many swap slots (cgroup v2: memory and swap are independent counters). A slot records the
-//! *id* of the group that pays for it: the first, from the folio's own group upwards, whose id is still alive
-//! (`model/KERNEL-FACTS.md` 1.7). Each recorded slot keeps that id alive, and the id keeps one css reference.
+//! pages and charges as many swap slots. A slot records the *id* of the group that pays for it: the first, from the
+//! folio's own group upwards, whose id is still alive (`model/KERNEL-FACTS.md` 1.7). Each recorded slot keeps that id
+//! alive, and the id keeps one css reference.
+//!
+//! In cgroup v2 memory and swap are independent counters: a slot is charged when a page goes out, and stays charged
+//! until it is freed. In v1 ([`memsw`]) the slot takes over the page's charge to memory+swap, and gives it back as
+//! soon as the page that came in has a charge of its own.
 
 mod ids;
+mod memsw;
 mod slots;
 
 pub(crate) use ids::IdTable;
@@ -19,7 +24,6 @@ use crate::memcg::{Memcg, MemcgRef};
 use crate::substrate::arena::{Handle, Item};
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Failing, Label, Mark, What};
-use crate::substrate::page_counter::Which;
 use crate::substrate::units::{Errno, Pages};
 use crate::substrate::word::Word;
 
@@ -99,11 +103,21 @@ impl Machine {
 
     /// Free a folio: its pages go back to the counters, its reference to its group.
     pub fn mem_cgroup_uncharge<E: Env>(&self, e: &E, cpu: &Cpu, folio: FolioRef) {
+        self.release_folio(e, cpu, folio, |memcg, pages| self.memcg_uncharge(e, memcg, pages));
+    }
+
+    fn release_folio<E: Env>(
+        &self,
+        e: &E,
+        cpu: &Cpu,
+        folio: FolioRef,
+        give_back: impl FnOnce(MemcgRef, Pages),
+    ) {
         let node = self.folios.get(e, folio);
         let memcg = self.uncharge_page(e, cpu.id, node);
         let pages = Pages(node.pages.load(e) as u64);
         if memcg != self.root {
-            self.counter_uncharge(e, memcg, Which::Memory, pages);
+            give_back(memcg, pages);
         }
         self.page_put(e, folio);
         self.css_put(e, memcg);

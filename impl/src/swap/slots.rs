@@ -108,7 +108,8 @@ impl SlotTable {
 }
 
 impl Machine {
-    /// Swap a folio out: its pages are freed, as many slots are charged to the group that is returned.
+    /// Swap a folio out: its pages are freed, as many slots are charged to the group that is returned. In v1 they take
+    /// over its charge to memory+swap, so that no limit can refuse them.
     ///
     /// # Errors
     /// [`Errno::NoSpace`] if not enough slots are left, [`Errno::NoMem`] if the swap limit of a group is met. The
@@ -126,6 +127,10 @@ impl Machine {
             e.mark(Mark::SlotsExhausted);
             Errno::NoSpace
         })?;
+        if self.do_memsw_account() {
+            let memcg = self.memsw_swapout(e, cpu, folio, entry);
+            return Ok((entry, memcg));
+        }
         let memcg = match self.swap_charge(e, owner, pages, entry) {
             Ok(memcg) => memcg,
             Err(errno) => {
@@ -168,7 +173,7 @@ impl Machine {
         Ok(memcg)
     }
 
-    fn record<E: Env>(&self, e: &E, entry: SwapEntry, id: i64) {
+    pub(super) fn record<E: Env>(&self, e: &E, entry: SwapEntry, id: i64) {
         for slot in self.slots_of(entry) {
             self.slots[slot].record.store(e, id);
         }
@@ -191,8 +196,13 @@ impl Machine {
         let memcg = recorded.unwrap_or(faulter);
         let folio = self.mem_cgroup_charge(e, cpu, memcg, entry.pages(), false);
         e.mark(if recorded.is_some() { Mark::SwapInRecorded } else { Mark::SwapInRecordedGone });
-        if folio.is_ok() && !(recorded.is_none() && e.fault(Fault::W1)) {
-            self.swap_free(e, entry);
+        if folio.is_ok() {
+            if self.do_memsw_account() {
+                self.memsw_swapin(e, entry);
+            }
+            if !(recorded.is_none() && e.fault(Fault::W1)) {
+                self.swap_free(e, entry);
+            }
         }
         if let Some(memcg) = recorded {
             self.css_put(e, memcg);
@@ -210,19 +220,26 @@ impl Machine {
 
     /// Free slots: the group recorded for each is uncharged, and its id given back.
     pub fn swap_free<E: Env>(&self, e: &E, entry: SwapEntry) {
+        self.mem_cgroup_uncharge_swap(e, entry);
+        self.slots_return(e, entry);
+    }
+
+    /// Forget who pays for slots: each group recorded is uncharged, and its id given back. In v1 this is done when
+    /// the page is charged again, and the slot has no record from then on.
+    pub(super) fn mem_cgroup_uncharge_swap<E: Env>(&self, e: &E, entry: SwapEntry) {
+        let which = if self.do_memsw_account() { Which::Memsw } else { Which::Swap };
         for slot in self.slots_of(entry) {
             let id = self.slots[slot].record.swap(e, 0);
-            if id == 0 && e.fault(Fault::B41) {
+            if id == 0 && (self.do_memsw_account() || e.fault(Fault::B41)) {
                 continue;
             }
             if let Some(memcg) = self.memcg_from_id(e, id) {
                 if memcg != self.root {
-                    self.counter_uncharge(e, memcg, Which::Swap, Pages(1));
+                    self.counter_uncharge(e, memcg, which, Pages(1));
                 }
                 self.id_put(e, memcg, 1);
             }
         }
-        self.slots_return(e, entry);
     }
 
     pub(crate) fn slots_take<E: Env>(&self, e: &E, pages: Pages) -> Option<SwapEntry> {

@@ -47,7 +47,8 @@ impl Model {
                     self.allow_cached(&mut allowed, Outcome::Done, &charge, witness);
                 }
             }
-            Op::SetMax { group, max } => self.allow_busy_limit(&mut allowed, group, max, witness),
+            Op::SetMax { group, max } => self.allow_busy_limit(&mut allowed, max, witness.usage(group)),
+            Op::SetMemswMax { group, max } => self.allow_busy_limit(&mut allowed, max, witness.memsw(group)),
             Op::ObjcgFrom { group, .. } => {
                 for birth in self.objcg_answers(group).skip(1) {
                     allow(&mut allowed, Outcome::To(birth), Reason::Offlining);
@@ -81,8 +82,7 @@ impl Model {
         witness: &dyn Witness,
     ) {
         if allowed.exact.contains(&success) {
-            let mut levels = self.levels(charge.group);
-            if levels.any(|(id, level)| !level.max.admits(witness.usage(id) + charge.asked)) {
+            if self.refused_by_cached(charge.group, charge.asked, witness) {
                 allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
             }
         } else if charge.from_stock {
@@ -90,9 +90,20 @@ impl Model {
         }
     }
 
-    /// A v1 limit is compared with the usage as the counter has it, cached pages included.
-    fn allow_busy_limit(&self, allowed: &mut Allowed, group: GroupId, max: Limit, witness: &dyn Witness) {
-        if self.config.mode != Mode::V2 && !max.admits(witness.usage(group)) {
+    /// Whether some level has no room for so many pages more, what is cached counted in.
+    pub(super) fn refused_by_cached(&self, group: GroupId, asked: Pages, witness: &dyn Witness) -> bool {
+        let v1 = self.config.mode != Mode::V2;
+        self.levels(group).any(|(id, level)| {
+            !level.max.admits(witness.usage(id) + asked)
+                || v1 && !level.memsw_max.admits(witness.memsw(id) + asked)
+        })
+    }
+
+    /// A v1 limit is compared with the usage as the counter has it, cached pages included. A limit that is refused for
+    /// being out of order is refused whatever is cached.
+    fn allow_busy_limit(&self, allowed: &mut Allowed, max: Limit, usage: Pages) {
+        let in_order = allowed.exact.contains(&Outcome::Done);
+        if self.config.mode != Mode::V2 && in_order && !max.admits(usage) {
             allow(allowed, Outcome::Refused(Errno::Busy), Reason::RemoteStock);
         }
     }

@@ -1,5 +1,6 @@
 //! What fits below the limits, and the writes that change them.
 
+use super::tree::Group;
 use super::{Model, Skip};
 use crate::{Errno, GroupId, Limit, Mode, Outcome, Pages};
 
@@ -7,12 +8,19 @@ impl Model {
     /// Whether `pages` more fit at every level from `group` up. Root has no limit. A charge that needs no further
     /// page asks no counter.
     pub(super) fn fits(&self, group: GroupId, pages: Pages) -> bool {
-        pages == Pages(0) || self.levels(group).all(|(_, level)| level.max.admits(level.usage() + pages))
+        pages == Pages(0) || self.levels(group).all(|(_, level)| self.level_fits(level, pages))
     }
 
-    /// The same for swap.
+    /// In v1 the pages have to fit twice: into memory, and into memory and swap together.
+    fn level_fits(&self, level: &Group, pages: Pages) -> bool {
+        level.max.admits(level.usage() + pages)
+            && (self.config.mode == Mode::V2 || level.memsw_max.admits(level.memsw() + pages))
+    }
+
+    /// The same for swap. In v1 a slot takes over what the page was charged, so nothing has to fit.
     pub(super) fn swap_fits(&self, group: GroupId, slots: Pages) -> bool {
-        self.levels(group).all(|(_, level)| level.swap_max.admits(level.swapped + slots))
+        self.config.mode != Mode::V2
+            || self.levels(group).all(|(_, level)| level.swap_max.admits(level.swapped + slots))
     }
 
     pub(super) fn admits_set_max(&self, group: GroupId) -> Result<(), Skip> {
@@ -20,11 +28,34 @@ impl Model {
         self.admits_below_root(group)
     }
 
-    /// v1 refuses a limit below the usage, v2 takes any.
-    pub(super) fn set_max_answer(&self, group: GroupId, max: Limit) -> Outcome {
+    /// v1 refuses a limit above that of memory+swap or below the usage, v2 takes any.
+    pub(super) fn set_max_answer(&self, id: GroupId, max: Limit) -> Outcome {
+        let Some(group) = self.groups.get(id.index()) else { return Outcome::Refused(Errno::NoDev) };
         match self.config.mode {
-            Mode::V1 | Mode::V1Flat if !max.admits(self.usage(group)) => Outcome::Refused(Errno::Busy),
-            Mode::V1 | Mode::V1Flat | Mode::V2 => Outcome::Done,
+            Mode::V2 => Outcome::Done,
+            Mode::V1 | Mode::V1Flat if !at_most(max, group.memsw_max) => Outcome::Refused(Errno::Invalid),
+            Mode::V1 | Mode::V1Flat if !max.admits(group.usage()) => Outcome::Refused(Errno::Busy),
+            Mode::V1 | Mode::V1Flat => Outcome::Done,
+        }
+    }
+
+    pub(super) fn admits_set_memsw_max(&self, group: GroupId) -> Result<(), Skip> {
+        if self.config.mode == Mode::V2 { Err(Skip::NotInMode) } else { self.admits_set_max(group) }
+    }
+
+    /// The same, the other way round.
+    pub(super) fn set_memsw_max_answer(&self, id: GroupId, max: Limit) -> Outcome {
+        match self.groups.get(id.index()) {
+            None => Outcome::Refused(Errno::NoDev),
+            Some(group) if !at_most(group.max, max) => Outcome::Refused(Errno::Invalid),
+            Some(group) if !max.admits(group.memsw()) => Outcome::Refused(Errno::Busy),
+            Some(_) => Outcome::Done,
+        }
+    }
+
+    pub(super) fn set_memsw_max(&mut self, group: GroupId, max: Limit) {
+        if let Some(group) = self.groups.get_mut(group.index()) {
+            group.memsw_max = max;
         }
     }
 
@@ -38,5 +69,14 @@ impl Model {
         if let Some(group) = self.groups.get_mut(group.index()) {
             group.swap_max = max;
         }
+    }
+}
+
+/// Whether the first limit is not above the second.
+fn at_most(limit: Limit, other: Limit) -> bool {
+    match (limit.0, other.0) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(pages), Some(other)) => pages <= other,
     }
 }

@@ -250,10 +250,9 @@ impl Model {
                 };
                 let first = self.mapped_answer(op);
                 for (_, pages) in self.folios_of(group) {
-                    let mut levels = self.levels(parent);
                     if first != Outcome::Done && from_stock(pages) {
                         allow(allowed, Outcome::Done, Reason::StockHitOverMax);
-                    } else if levels.any(|(id, level)| !level.max.admits(witness.usage(id) + pages)) {
+                    } else if self.refused_by_cached(parent, pages, witness) {
                         allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
                     }
                 }

@@ -76,6 +76,11 @@ impl Model {
         self.of(group, |group| group.swap_max)
     }
 
+    /// The limit of memory and swap together; v1 only.
+    pub fn memsw_limit(&self, group: GroupId) -> Limit {
+        self.of(group, |group| group.memsw_max)
+    }
+
     /// Pages of live folios charged at the group's level: its own, and those of every group below it by
     /// [`Model::counter_parent`]. Folios of root itself are not charged.
     pub fn live_pages(&self, group: GroupId) -> Pages {
@@ -91,6 +96,11 @@ impl Model {
     /// Swap slots charged at the group's level. Slots recorded to root itself are not charged.
     pub fn swapped(&self, group: GroupId) -> Pages {
         self.of(group, |group| group.swapped)
+    }
+
+    /// Pages and swap slots charged together at the group's level; v1 only.
+    pub fn memsw(&self, group: GroupId) -> Pages {
+        self.of(group, Group::memsw)
     }
 
     /// Folios bound to this very group.

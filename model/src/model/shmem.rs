@@ -15,7 +15,7 @@ mod stages;
 use super::pages::Folio;
 use super::swap::Slot;
 use super::{Model, Skip};
-use crate::{CpuId, Errno, Failure, FileId, GroupId, Outcome, Pages, ShmemOp};
+use crate::{CpuId, Errno, Failure, FileId, GroupId, Mode, Outcome, Pages, ShmemOp};
 pub(super) use stages::Fault;
 
 /// What the specification leaves to the design.
@@ -55,6 +55,9 @@ pub(super) struct File {
     /// Versions are never used again, so that an old one is known as such.
     written: u32,
 }
+
+/// From here on numbers stand for slots whose own number is not known yet.
+const UNKNOWN: u32 = 1 << 31;
 
 /// Number of a page in the model's own table.
 type PageNo = usize;
@@ -96,6 +99,8 @@ pub(super) struct Shmem {
     pages: Vec<Option<Page>>,
     /// By the number of their first slot.
     swaps: Vec<(u32, Swap)>,
+    /// How often pages were swapped out.
+    taken: u32,
     faults: Vec<Fault>,
 }
 
@@ -105,6 +110,7 @@ impl Shmem {
         self.files.clear();
         self.pages.clear();
         self.swaps.clear();
+        self.taken = 0;
         self.faults.clear();
     }
 
@@ -240,7 +246,9 @@ impl Model {
         let file = match *op {
             // In v1 pages that move, and a charge for memory and swap together, would be needed.
             ShmemOp::File { new } => {
-                self.admits_swap()?;
+                if self.config.mode != Mode::V2 {
+                    return Err(Skip::NotInMode);
+                }
                 return self.shmem.files.fresh(new.index());
             }
             ShmemOp::Reclaim => return Ok(()),
@@ -274,7 +282,11 @@ impl Model {
                 }
             }
             ShmemOp::Out { .. } => {
-                if matches!(entry, Entry::Page(_)) { Ok(()) } else { Err(Skip::Absent) }
+                if matches!(entry, Entry::Page(_)) {
+                    Ok(())
+                } else {
+                    Err(Skip::Absent)
+                }
             }
             ShmemOp::Written { .. } => {
                 if found.is_some_and(|page| page.writeback) {
@@ -409,15 +421,18 @@ impl Model {
         }
         self.take_slots(slot);
         let swap = Swap { slot, referenced: true, cached: Some(page), version };
-        self.shmem.swaps.push((u32::MAX, swap));
-        self.shmem.set_entry(file, Entry::Swap(u32::MAX));
+        let number = UNKNOWN + self.shmem.taken;
+        self.shmem.taken += 1;
+        self.shmem.swaps.push((number, swap));
+        self.shmem.set_entry(file, Entry::Swap(number));
     }
 
     /// The first of the slots that a file has just been swapped out to.
     pub fn swapped_to(&mut self, file: FileId, number: u32) {
-        if self.shmem.entry(file) == Entry::Swap(u32::MAX) {
+        let Entry::Swap(unknown) = self.shmem.entry(file) else { return };
+        if unknown >= UNKNOWN {
             self.shmem.set_entry(file, Entry::Swap(number));
-            if let Some((first, _)) = self.shmem.swaps.iter_mut().find(|(first, _)| *first == u32::MAX) {
+            if let Some((first, _)) = self.shmem.swaps.iter_mut().find(|(first, _)| *first == unknown) {
                 *first = number;
             }
         }

@@ -19,10 +19,8 @@ impl Model {
             Op::Mkdir { new, parent, .. } => self.admits_mkdir(new, parent),
             Op::Rmdir { group } => self.admits_rmdir(group),
             Op::SetMax { group, .. } => self.admits_set_max(group),
-            Op::SetSwapMax { group, .. } => {
-                self.admits_swap()?;
-                self.admits_set_max(group)
-            }
+            Op::SetSwapMax { group, .. } => self.admits_swap_limit(group),
+            Op::SetMemswMax { group, .. } => self.admits_set_memsw_max(group),
             Op::Charge { new, group, .. } => {
                 self.folios.fresh(new.index())?;
                 self.admits_named(group)
@@ -43,20 +41,15 @@ impl Model {
             }
             Op::ObjUncharge { object } => self.objects.live(object.index()).map(drop),
             Op::SwapOut { new, charge } => {
-                self.admits_swap()?;
                 self.slots.fresh(new.index())?;
                 self.admits_freeing(charge)
             }
             Op::SwapIn { new, slot, faulter } => {
-                self.admits_swap()?;
                 self.folios.fresh(new.index())?;
                 self.slots.live(slot.index())?;
                 self.admits_online(faulter)
             }
-            Op::SwapFree { slot } => {
-                self.admits_swap()?;
-                self.slots.live(slot.index()).map(drop)
-            }
+            Op::SwapFree { slot } => self.slots.live(slot.index()).map(drop),
             Op::Slab(op) => self.admits_slab(&op),
             Op::CpuDown { .. } | Op::CpuUp { .. } | Op::CpuIsolate { .. } | Op::CpuUnisolate { .. } => {
                 self.admits_cpu_change(step.cpu, &step.op)
@@ -76,6 +69,7 @@ impl Model {
             Op::Mkdir { parent, .. } => self.mkdir_answer(parent, step.fail),
             Op::Rmdir { group } => self.rmdir_answer(group),
             Op::SetMax { group, max } => self.set_max_answer(group, max),
+            Op::SetMemswMax { group, max } => self.set_memsw_max_answer(group, max),
             Op::Charge { group, pages, force, .. } => self.charge_answer(group, pages, force, step.fail),
             Op::ObjcgFrom { group, .. } => {
                 self.objcg_answers(group).next().map_or(Outcome::Refused(Errno::NoDev), Outcome::To)
@@ -124,6 +118,7 @@ impl Model {
             (Op::Rmdir { group }, Outcome::Done) => self.rmdir(group),
             (Op::SetMax { group, max }, Outcome::Done) => self.set_max(group, max),
             (Op::SetSwapMax { group, max }, Outcome::Done) => self.set_swap_max(group, max),
+            (Op::SetMemswMax { group, max }, Outcome::Done) => self.set_memsw_max(group, max),
             (Op::Charge { new, group, pages, .. }, Outcome::Done) => self.bind(new, Folio { group, pages }),
             (Op::Uncharge { charge }, Outcome::Done) => drop(self.unbind(charge)),
             (Op::ObjcgFrom { new, .. }, Outcome::To(birth)) => self.make_objcg(new, birth),

@@ -1,6 +1,7 @@
 //! Swap slots: recorded to the group that pays for them, charged to it and to every level above it.
 //!
-//! Swap exists in [`Mode::V2`] alone, where the tree and the counters have the same parents.
+//! In v2 they have a counter and a limit of their own. In v1 they are counted together with the memory: a slot takes
+//! over what its page was charged, so that no limit can refuse it, whoever the payer is.
 
 use super::pages::Folio;
 use super::{Model, Skip};
@@ -14,8 +15,8 @@ pub(super) struct Slot {
 }
 
 impl Model {
-    pub(super) fn admits_swap(&self) -> Result<(), Skip> {
-        if self.config.mode == Mode::V2 { Ok(()) } else { Err(Skip::NotInMode) }
+    pub(super) fn admits_swap_limit(&self, group: GroupId) -> Result<(), Skip> {
+        if self.config.mode == Mode::V2 { self.admits_set_max(group) } else { Err(Skip::NotInMode) }
     }
 
     /// Who pays for the slots of a folio of `group`: the first group upwards whose id has a reference, so that a
@@ -63,7 +64,8 @@ impl Model {
         }
     }
 
-    /// A folio is needed to swap in to, so `Alloc` fails it as it fails a charge.
+    /// A folio is needed to swap in to, so `Alloc` fails it as it fails a charge. Until the folio is charged, the slots
+    /// are too: in v1 both have to fit.
     pub(super) fn swap_in_answer(&self, slot: SlotId, faulter: GroupId, fail: Option<Failure>) -> Outcome {
         let Some(slot) = self.slots.get(slot.index()) else { return Outcome::Refused(Errno::NoDev) };
         let payer = self.swap_in_payer(slot, faulter);

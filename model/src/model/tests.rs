@@ -5,6 +5,7 @@ mod allowed;
 mod ledger;
 mod limits;
 mod mapped;
+mod memsw;
 mod mm;
 mod obj_cgroup;
 mod random;
@@ -23,6 +24,7 @@ const NOMEM: Outcome = Outcome::Refused(Errno::NoMem);
 const BUSY: Outcome = Outcome::Refused(Errno::Busy);
 const NOSPACE: Outcome = Outcome::Refused(Errno::NoSpace);
 const NODEV: Outcome = Outcome::Refused(Errno::NoDev);
+const INVALID: Outcome = Outcome::Refused(Errno::Invalid);
 const DONE: Outcome = Outcome::Done;
 
 fn g(number: u16) -> GroupId {
@@ -96,6 +98,10 @@ fn set_max(group: u16, max: Limit) -> Op {
     Op::SetMax { group: g(group), max }
 }
 
+fn set_memsw_max(group: u16, max: Limit) -> Op {
+    Op::SetMemswMax { group: g(group), max }
+}
+
 fn charge(new: u16, group: u16, pages: u64) -> Op {
     Op::Charge { new: ChargeId(new), group: g(group), pages: Pages(pages), force: false }
 }
@@ -145,6 +151,8 @@ fn swap_free(slot: u16) -> Op {
 struct Seen {
     /// By group; 0 where nothing is said.
     usage: Vec<u64>,
+    /// The same with swap.
+    memsw: Vec<u64>,
     local_pages: u64,
     local_bytes: u64,
 }
@@ -152,6 +160,10 @@ struct Seen {
 impl Witness for Seen {
     fn usage(&self, group: GroupId) -> Pages {
         Pages(self.usage.get(group.index()).copied().unwrap_or_default())
+    }
+
+    fn memsw(&self, group: GroupId) -> Pages {
+        Pages(self.memsw.get(group.index()).copied().unwrap_or_default())
     }
 
     fn local_pages(&self) -> Pages {

@@ -32,6 +32,8 @@ pub(super) struct Group {
     pub(super) counter_parent: Option<GroupId>,
     pub(super) max: Limit,
     pub(super) swap_max: Limit,
+    /// Limit of memory and swap together.
+    pub(super) memsw_max: Limit,
     /// Children that are online.
     pub(super) online_children: u64,
     /// Children that have not ended.
@@ -65,6 +67,7 @@ impl Group {
             counter_parent,
             max,
             swap_max,
+            memsw_max: Limit::MAX,
             online_children: 0,
             children: 0,
             tasks: 0,
@@ -101,6 +104,11 @@ impl Group {
 
     pub(super) fn usage(&self) -> Pages {
         self.live_pages + self.object_pages + self.slabs.pages
+    }
+
+    /// Pages and swap slots together.
+    pub(super) fn memsw(&self) -> Pages {
+        self.usage() + self.swapped
     }
 
     pub(super) fn holders(&self) -> Holders {

@@ -13,6 +13,7 @@
 mod charges;
 mod groups;
 mod mapped;
+mod memsw;
 mod mm;
 mod objects;
 mod shmem;
@@ -93,6 +94,8 @@ scenes! {
     54 "shmem-recorded-group-removed" shmem::recorded_group_removed;
     55 "insertion-fails" shmem::insertion_fails;
     45 "slab-meets-limit" slab::slab_meets_limit;
+    60 "memsw-limits" memsw::limits;
+    61 "memsw-of-removed-groups" memsw::of_removed_groups;
 }
 
 /// Bits of a scene byte that are its number.

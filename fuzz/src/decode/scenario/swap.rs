@@ -1,12 +1,11 @@
-//! Scenes about swap: who pays for slots, and what keeps an id alive. In v1 the swap operations are skipped, so
-//! there only their frames remain.
+//! Scenes about swap: who pays for slots, and what keeps an id alive. In v1 the swap limits are skipped.
 
 use crate::decode::script::Script;
 use crate::decode::values;
 use stocktake_model::{ChargeId, GroupId, Limit, SlotId};
 
 /// Free slots, or swap them in by a task of `faulter`.
-fn finish(s: &mut Script<'_, '_>, slot: SlotId, faulter: GroupId) {
+pub(super) fn finish(s: &mut Script<'_, '_>, slot: SlotId, faulter: GroupId) {
     let (a, b) = s.two_cpus();
     if s.chance(1) {
         s.swap_free(a, slot);

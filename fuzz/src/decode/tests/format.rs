@@ -51,6 +51,7 @@ fn tags_keep_their_numbers() {
         (79, Kind::MmPut),
         (80, Kind::MmCharge),
         (81, Kind::MmMatch),
+        (82, Kind::SetMemswMax),
         (96, Kind::Map),
         (97, Kind::MapBegin),
         (98, Kind::MapEnd),
@@ -126,6 +127,8 @@ fn scenes_keep_their_numbers() {
         (43, "nested-movers"),
         (44, "emptied-into-full-parent"),
         (45, "slab-meets-limit"),
+        (60, "memsw-limits"),
+        (61, "memsw-of-removed-groups"),
     ];
     let scenes: Vec<_> = SCENES.iter().map(|scene| (scene.number, scene.name)).collect();
     assert_eq!(scenes, pinned);

@@ -24,6 +24,7 @@ const fn bit(what: What) -> u128 {
 /// Words that are sums: the changes of several operations add up, in whatever order they come.
 const SUMS: u128 = bit(What::MemoryUsage)
     | bit(What::SwapUsage)
+    | bit(What::MemswUsage)
     | bit(What::CssRefs)
     | bit(What::IdRefs)
     | bit(What::ObjcgRefs)

@@ -8,8 +8,8 @@ use stocktake_impl::{Access, Label, What};
 /// A refusal as it was seen: at this level the usage with the pages asked for was above the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// Number of the group's slot.
-    pub(super) slot: u32,
+    /// The usage of the group, of memory or of memory+swap.
+    pub(super) of: Label,
     /// Pages that were added.
     pub(super) pages: i64,
     /// The usage with them.
@@ -23,8 +23,8 @@ pub(super) struct Refused {
 /// The adds of one operation that are not judged yet, and the last refusal.
 #[derive(Debug, Default)]
 pub(super) struct LimitsSeen {
-    /// The level that was added to last: its slot, the pages, the usage afterwards, and what others had in flight.
-    pending: Option<(u32, i64, i64, i64)>,
+    /// The level that was added to last: its word, the pages, the usage afterwards, and what others had in flight.
+    pending: Option<(Label, i64, i64, i64)>,
     /// Levels at which the operation went above a limit and has not gone back.
     above: Vec<Refused>,
     pub(super) last_refused: Option<Refused>,
@@ -50,19 +50,19 @@ impl LimitsSeen {
         others: impl FnOnce() -> i64,
     ) {
         match (label.what, access) {
-            (What::MemoryUsage, Access::Update) if new > old => {
-                self.pending = Some((label.index, new - old, new, others()));
+            (What::MemoryUsage | What::MemswUsage, Access::Update) if new > old => {
+                self.pending = Some((label, new - old, new, others()));
             }
-            (What::MemoryUsage, Access::Update) => {
-                self.above.retain(|refused| refused.slot != label.index);
+            (What::MemoryUsage | What::MemswUsage, Access::Update) => {
+                self.above.retain(|refused| refused.of != label);
             }
             (What::MemoryUsage, Access::Load) => self.usage_read.push((label.index, new)),
-            (What::MemoryMax, Access::Load) => {
-                if let Some((slot, pages, usage, others)) = self.pending.take()
-                    && slot == label.index
+            (What::MemoryMax | What::MemswMax, Access::Load) => {
+                if let Some((of, pages, usage, others)) = self.pending.take()
+                    && (of.index, limit_of(of.what)) == (label.index, label.what)
                     && usage > new
                 {
-                    let refused = Refused { slot, pages, usage, max: new, others };
+                    let refused = Refused { of, pages, usage, max: new, others };
                     self.above.push(refused);
                     self.last_refused = Some(refused);
                 }
@@ -75,4 +75,8 @@ impl LimitsSeen {
     pub(super) fn above(&self) -> Option<Refused> {
         self.above.first().copied()
     }
+}
+
+fn limit_of(usage: What) -> What {
+    if usage == What::MemswUsage { What::MemswMax } else { What::MemoryMax }
 }

@@ -68,7 +68,7 @@ impl Interleave {
             && is_charge(step, observed)
             && core.checks.has(Invariant::I10)
         {
-            let group = core.books.group_at(refused.slot as usize);
+            let group = core.books.group_at(refused.of.index as usize);
             return Err(Broken::new(
                 Invariant::I10,
                 "limit",
@@ -169,6 +169,7 @@ fn class_of(what: What) -> Class {
         What::MemcgGeneration
         | What::MemoryUsage
         | What::SwapUsage
+        | What::MemswUsage
         | What::CssRefs
         | What::CssState
         | What::Id

@@ -142,7 +142,7 @@ impl Generator<'_> {
             ];
             Outcome::Ran(self.dice.pick(&ran))
         } else {
-            let errno = [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev];
+            let errno = [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev, Errno::Invalid];
             let errno = self.dice.pick(&errno);
             self.dice.pick(&[Outcome::Done, Outcome::To(group), Outcome::Refused(errno)])
         };
@@ -232,7 +232,9 @@ impl Generator<'_> {
             }
             2 => Op::Rmdir { group },
             3 => Op::SetMax { group, max: limit },
-            4 => Op::SetSwapMax { group, max: limit },
+            4 => {
+                self.dice.pick(&[Op::SetSwapMax { group, max: limit }, Op::SetMemswMax { group, max: limit }])
+            }
             5 => {
                 let (pages, force) = (Pages(self.dice.pick(&[1, 64, 1 << 20])), self.dice.one_in(2));
                 Op::Charge { new: ChargeId(self.make(Kind::Charge)), group, pages, force }
@@ -304,6 +306,7 @@ impl Generator<'_> {
                     Assertion::Refs(group, count),
                     Assertion::Usage(group, count),
                     Assertion::Swap(group, count),
+                    Assertion::Memsw(group, count),
                     Assertion::Failcnt(group, count),
                     Assertion::Watermark(group, count),
                     Assertion::Ids(group, count),

@@ -286,6 +286,14 @@ impl Model {
             _ => self.fault(step.cpu).is_some_and(|fault| fault.huge && fault.number.is_none()),
         };
         if huge {
+            // A huge page that meets what is cached leaves the injected failure to the small one.
+            let only_small = step.fail == Some(Failure::Insert) && allowed.exact == [Outcome::Small];
+            let meets = |(id, level): (GroupId, &super::super::Group)| {
+                !level.max.admits(witness.usage(id) + PageOp::HUGE)
+            };
+            if only_small && self.levels(group).any(meets) {
+                allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
+            }
             return self.huge_allowed(allowed, success, (group, from_stock), witness);
         }
         if !fails {

@@ -94,7 +94,7 @@ fn v1_may_refuse_a_limit_for_what_is_really_charged() {
 fn a_stock_that_serves_all_of_a_charge_may_exceed_the_limit() {
     let mut model = model(Mode::V2);
     run_all(&mut model, &[mkdir(1, 0), charge(0, 1, 5), set_max(1, Limit::pages(4)), objcg(0, 1)]);
-    let seen = |local_pages, local_bytes| Seen { usage: vec![0, 0], local_pages, local_bytes };
+    let seen = |local_pages, local_bytes| Seen { local_pages, local_bytes, ..Seen::default() };
     let op = charge(1, 1, 3);
     assert_eq!(grade(&model, op, &seen(3, 0), DONE), HIT);
     assert_eq!(grade(&model, op, &seen(2, 100_000), DONE), Grade::Violation, "bytes serve no folio");
@@ -180,7 +180,8 @@ fn every_work_item_that_may_be_due_is_exact() {
 fn everything_else_has_one_answer() {
     let mut model = model(Mode::V2);
     run_all(&mut model, &[mkdir(1, 0), charge(0, 1, 2), objcg(0, 1), obj_charge(0, 0, 1)]);
-    let generous = Seen { usage: vec![u64::MAX / 2; 4], local_pages: 99, local_bytes: 99_999 };
+    let (usage, memsw) = (vec![u64::MAX / 2; 4], vec![u64::MAX / 2; 4]);
+    let generous = Seen { usage, memsw, local_pages: 99, local_bytes: 99_999 };
     let steps = [
         mkdir(2, 1),
         rmdir(1),

@@ -9,6 +9,13 @@ struct Entry {
     parent: Option<GroupId>,
     max: Limit,
     swap_max: Limit,
+    memsw_max: Limit,
+}
+
+impl Entry {
+    fn new(parent: Option<GroupId>, max: Limit, swap_max: Limit) -> Entry {
+        Entry { life: GroupLife::Online, parent, max, swap_max, memsw_max: Limit::MAX }
+    }
 }
 
 /// What was done, and nothing that follows from it.
@@ -26,7 +33,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(config: Config) -> Ledger {
-        let root = Entry { life: GroupLife::Online, parent: None, max: Limit::MAX, swap_max: Limit::MAX };
+        let root = Entry::new(None, Limit::MAX, Limit::MAX);
         Ledger {
             config,
             groups: BTreeMap::from([(ROOT, root)]),
@@ -88,6 +95,10 @@ impl Ledger {
         charged.map(|(_, slots)| slots).sum()
     }
 
+    fn memsw(&self, level: GroupId) -> u64 {
+        self.usage(level) + self.swapped(level)
+    }
+
     fn own_slots(&self, group: GroupId) -> u64 {
         self.slots.values().filter(|(of, _)| *of == group).map(|(_, slots)| slots).sum()
     }
@@ -122,8 +133,10 @@ impl Ledger {
 
     fn fits(&self, group: GroupId, pages: u64) -> bool {
         self.path(group).iter().all(|level| {
-            let max = self.groups[level].max.0;
-            max.is_none_or(|max| self.usage(*level) + pages <= max.0)
+            let entry = &self.groups[level];
+            let v1 = self.config.mode != Mode::V2;
+            entry.max.0.is_none_or(|max| self.usage(*level) + pages <= max.0)
+                && (!v1 || entry.memsw_max.0.is_none_or(|max| self.memsw(*level) + pages <= max.0))
         })
     }
 
@@ -148,7 +161,13 @@ impl Ledger {
                 let online = |entry: &&Entry| entry.parent == Some(group) && entry.life == GroupLife::Online;
                 Some(if self.groups.values().any(|entry| online(&entry)) { BUSY } else { DONE })
             }
-            Op::Charge { .. } if step.fail == Some(Failure::Alloc) => Some(NOMEM),
+            Op::SetMax { group, max } if self.config.mode != Mode::V2 => {
+                Some(write_v1(max, max, self.groups[&group].memsw_max, self.usage(group)))
+            }
+            Op::SetMemswMax { group, max } => {
+                Some(write_v1(max, self.groups[&group].max, max, self.memsw(group)))
+            }
+            Op::Charge { .. } | Op::SwapIn { .. } if step.fail == Some(Failure::Alloc) => Some(NOMEM),
             Op::Charge { group, pages, force, .. } => or_nomem(force || self.fits(group, pages.0), DONE),
             Op::ObjcgFrom { group, .. } => {
                 self.path(group).into_iter().find(|&level| self.standing(level)).map(Outcome::To)
@@ -164,10 +183,12 @@ impl Ledger {
                 let (group, pages) = self.folios[&charge];
                 let used: u64 = self.slots.values().map(|(_, slots)| slots).sum();
                 let payer = self.path(group).into_iter().find(|&level| self.id_refs(level) > 0)?;
-                let fits = self.path(payer).iter().all(|level| {
-                    let max = self.groups[level].swap_max.0;
-                    max.is_none_or(|max| self.swapped(*level) + pages <= max.0)
-                });
+                let v1 = self.config.mode != Mode::V2;
+                let fits = v1
+                    || self.path(payer).iter().all(|level| {
+                        let max = self.groups[level].swap_max.0;
+                        max.is_none_or(|max| self.swapped(*level) + pages <= max.0)
+                    });
                 if used + pages > u64::from(self.config.slots) {
                     return Some(NOSPACE);
                 }
@@ -187,8 +208,7 @@ impl Ledger {
     pub(super) fn enter(&mut self, step: &Step, outcome: Outcome) {
         match (step.op, outcome) {
             (Op::Mkdir { new, parent, max, swap_max }, Outcome::Done) => {
-                let entry = Entry { life: GroupLife::Online, parent: Some(parent), max, swap_max };
-                self.groups.insert(new, entry);
+                self.groups.insert(new, Entry::new(Some(parent), max, swap_max));
                 self.owners.insert(new, new);
             }
             (Op::Rmdir { group }, Outcome::Done) => self.set_life(group, GroupLife::Offlining),
@@ -197,6 +217,9 @@ impl Ledger {
             }
             (Op::SetSwapMax { group, max }, Outcome::Done) => {
                 self.groups.entry(group).and_modify(|entry| entry.swap_max = max);
+            }
+            (Op::SetMemswMax { group, max }, Outcome::Done) => {
+                self.groups.entry(group).and_modify(|entry| entry.memsw_max = max);
             }
             (Op::Charge { new, group, pages, .. }, Outcome::Done) => {
                 self.folios.insert(new, (group, pages.0));
@@ -269,13 +292,14 @@ impl Ledger {
             assert_eq!(model.parent(group), entry.parent, "{group:?}");
             assert_eq!(model.counter_parent(group), self.counter_parent(group), "{group:?}");
             assert_eq!(
-                (model.limit(group), model.swap_limit(group)),
-                (entry.max, entry.swap_max),
+                (model.limit(group), model.swap_limit(group), model.memsw_limit(group)),
+                (entry.max, entry.swap_max, entry.memsw_max),
                 "{group:?}"
             );
             assert_eq!(model.live_pages(group), Pages(self.live_pages(group)), "{group:?}");
             assert_eq!(model.usage(group), Pages(self.usage(group)), "{group:?}");
             assert_eq!(model.swapped(group), Pages(self.swapped(group)), "{group:?}");
+            assert_eq!(model.memsw(group), Pages(self.memsw(group)), "{group:?}");
             assert_eq!(model.holders(group), self.holders(group), "{group:?}");
             assert_eq!(model.own_folios(group), self.holders(group).folios, "{group:?}");
             assert_eq!(model.id_refs(group), self.id_refs(group), "{group:?}");
@@ -321,5 +345,15 @@ impl Ledger {
                 object.and_then(|(birth, _)| accounted(birth))
             );
         }
+    }
+}
+
+/// Whether a limit of `max` is taken, with which the two limits would be these.
+fn write_v1(max: Limit, memory: Limit, memsw: Limit, used: u64) -> Outcome {
+    let pages = |limit: Limit| limit.0.map_or(u64::MAX, |pages| pages.0);
+    match () {
+        () if pages(memory) > pages(memsw) => INVALID,
+        () if used > pages(max) => BUSY,
+        () => DONE,
     }
 }

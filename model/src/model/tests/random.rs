@@ -69,7 +69,7 @@ fn limit(random: &mut Random) -> Limit {
 
 fn any_step(random: &mut Random, counts: &mut Counts) -> Step {
     let group = |random: &mut Random, counts: &Counts| g(some(random, counts.groups));
-    let op = match random.below(32) {
+    let op = match random.below(33) {
         0..=3 => {
             let parent = group(random, counts);
             let (max, swap_max) = (limit(random), limit(random));
@@ -78,6 +78,7 @@ fn any_step(random: &mut Random, counts: &mut Counts) -> Step {
         4 | 5 => Op::Rmdir { group: group(random, counts) },
         6 => Op::SetMax { group: group(random, counts), max: limit(random) },
         7 => Op::SetSwapMax { group: group(random, counts), max: limit(random) },
+        32 => Op::SetMemswMax { group: group(random, counts), max: limit(random) },
         8..=11 => Op::Charge {
             new: ChargeId(fresh(random, &mut counts.charges)),
             group: group(random, counts),
@@ -133,9 +134,10 @@ fn any_outcome(random: &mut Random) -> Outcome {
 }
 
 fn any_witness(random: &mut Random, model: &Model) -> Seen {
-    let usage = |number| model.usage(g(number)).0;
+    let groups = || (0..model.groups() as u16).map(g);
     Seen {
-        usage: (0..model.groups() as u16).map(|number| usage(number) + random.below(8)).collect(),
+        usage: groups().map(|group| model.usage(group).0 + random.below(8)).collect(),
+        memsw: groups().map(|group| model.memsw(group).0 + random.below(8)).collect(),
         local_pages: random.below(6),
         local_bytes: random.below(10_000),
     }
@@ -227,7 +229,9 @@ fn every_total_is_what_its_definition_says() {
     for reason in [Reason::RemoteStock, Reason::StockHitOverMax, Reason::Offlining] {
         assert!(met.grades.contains(&Grade::Divergent(reason)), "{reason}");
     }
-    for outcome in [DONE, to(0), to(1), NOMEM, BUSY, NOSPACE, NODEV, Outcome::Ran(Ran::Release(g(1)))] {
+    for outcome in
+        [DONE, to(0), to(1), NOMEM, BUSY, NOSPACE, NODEV, INVALID, Outcome::Ran(Ran::Release(g(1)))]
+    {
         assert!(met.outcomes.contains(&outcome), "{outcome:?}");
     }
     for skip in [Skip::Absent, Skip::CpuDown, Skip::Removed, Skip::NotInMode, Skip::NoChange] {

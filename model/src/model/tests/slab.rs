@@ -135,6 +135,9 @@ fn a_kept_slab_excuses_what_it_serves() {
         fn usage(&self, _group: GroupId) -> Pages {
             Pages(1)
         }
+        fn memsw(&self, _group: GroupId) -> Pages {
+            Pages(1)
+        }
         fn local_pages(&self) -> Pages {
             Pages(0)
         }
