@@ -257,6 +257,8 @@ fn another(assertion: Assertion) -> Assertion {
         Assertion::Bytes(objcg, n) => Assertion::Bytes(objcg, n + 1),
         Assertion::Leftover(objcg, n) => Assertion::Leftover(objcg, n + 1),
         Assertion::Visited(n) => Assertion::Visited(n + 1),
+        Assertion::Stranded(n) => Assertion::Stranded(n + 1),
+        Assertion::Slots(n) => Assertion::Slots(n + 1),
         Assertion::Owner(objcg, owner) => Assertion::Owner(objcg, not(owner)),
         Assertion::State(group, State::Online) => Assertion::State(group, State::Offlining),
         Assertion::State(group, _) => Assertion::State(group, State::Online),

@@ -73,6 +73,7 @@ fn every_design_but_the_known_ones_is_clean() {
                 | ("mm", "memcg-as-mailed" | "owner")
                 | ("mapped", "page-lock" | "marked" | "marked-online")
                 | ("slab", "page-pins")
+                | ("shmem", "as-mailed" | "enoent")
         );
         assert_eq!(broken, known, "{}={}", variant.room, variant.name);
     }

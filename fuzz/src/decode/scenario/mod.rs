@@ -87,13 +87,13 @@ scenes! {
     42 "cpu-changes-in-a-move" mapped::cpu_changes_in_a_move;
     43 "nested-movers" mapped::nested_movers;
     44 "emptied-into-full-parent" mapped::emptied_into_full_parent;
+    45 "slab-meets-limit" slab::slab_meets_limit;
     50 "shmem-punched-between-stages" shmem::punched_between_stages;
     51 "shmem-swapped-in-at-limit" shmem::swapped_in_at_limit;
     52 "shmem-two-faults" shmem::two_faults;
     53 "shmem-slot-taken-by-another" shmem::slot_taken_by_another;
     54 "shmem-recorded-group-removed" shmem::recorded_group_removed;
     55 "insertion-fails" shmem::insertion_fails;
-    45 "slab-meets-limit" slab::slab_meets_limit;
     60 "memsw-limits" memsw::limits;
     61 "memsw-of-removed-groups" memsw::of_removed_groups;
 }

@@ -5,8 +5,9 @@ use crate::decode::{MAX_DIRECT_STEPS, Unencodable, decode, encode, random_bytes}
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
-    ObjectId, Op, Outcome, Pages, SlabObjectId, SlabOp, SlotId, TaskId, Via,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, FileId, FreeList, GroupId, Limit, MappedOp, MmOp,
+    MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp, Pages, ShmemOp, ShmemStage, SlabObjectId, SlabOp,
+    SlotId, TaskId, Via,
 };
 
 /// A program of the kind that a minimiser leaves: names with gaps and out of order, operands that do not exist.
@@ -52,7 +53,7 @@ fn random_program(dice: &mut Dice) -> Program {
         let group = GroupId(name);
         let task = TaskId(name);
         let through = dice.pick(&[Via::Task(task), Via::User(MmUserId(name))]);
-        let op = match dice.below(56) {
+        let op = match dice.below(62) {
             25 => Op::Mm(MmOp::Task { new: TaskId(fresh(5)), group }),
             26 => Op::Mm(MmOp::Kthread { new: TaskId(fresh(5)) }),
             27 => Op::Mm(MmOp::Use { kthread: task, of: TaskId(target.0.into()) }),
@@ -78,6 +79,30 @@ fn random_program(dice: &mut Dice) -> Program {
             53 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(name) }),
             54 => Op::Slab(SlabOp::Alloc { new: SlabObjectId(fresh(8)), cache: CacheId(name), group }),
             55 => Op::Slab(SlabOp::Free { object: SlabObjectId(name) }),
+            56 => Op::Page(dice.pick(&[
+                PageOp::File { new: ChargeId(fresh(2)), group },
+                PageOp::Anon { new: ChargeId(fresh(2)), group, huge: amount % 2 == 0 },
+                PageOp::Hugetlb { new: ChargeId(fresh(2)) },
+            ])),
+            57 => {
+                let pages = (0..4).map(|n| ChargeId(name / (n + 1)));
+                Op::Page(PageOp::FreeList { list: FreeList::new(pages).expect("at least one page") })
+            }
+            58 => Op::Shmem(ShmemOp::File { new: FileId(fresh(9)) }),
+            59 => {
+                let (file, huge) = (FileId(name), amount % 2 == 0);
+                Op::Shmem(dice.pick(&[
+                    ShmemOp::Fault { file, group, huge },
+                    ShmemOp::Lookup { file, group, huge },
+                    ShmemOp::Write { file },
+                    ShmemOp::Out { file },
+                    ShmemOp::Written { file },
+                    ShmemOp::Notify { file },
+                    ShmemOp::Punch { file },
+                ]))
+            }
+            60 => Op::Shmem(ShmemOp::Stage(dice.pick(&ShmemStage::ALL))),
+            61 => Op::Shmem(dice.pick(&[ShmemOp::Reclaim, ShmemOp::Swapoff { group }])),
             0 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: limit, swap_max: Limit::MAX },
             1 => Op::Mkdir { new: GroupId(fresh(0)), parent: group, max: Limit::MAX, swap_max: limit },
             2 => Op::Rmdir { group },
@@ -125,7 +150,14 @@ fn random_program(dice: &mut Dice) -> Program {
             47 => Op::Mapped(MappedOp::ForceEmpty { group }),
             _ => Op::Quiesce,
         };
-        let fail = dice.pick(&[None, None, None, Some(Failure::Alloc), Some(Failure::Trylock)]);
+        let fail = dice.pick(&[
+            None,
+            None,
+            None,
+            Some(Failure::Alloc),
+            Some(Failure::Trylock),
+            Some(Failure::Insert),
+        ]);
         Step::op(stocktake_model::Step { cpu, op, fail })
     });
     let steps = steps.collect();

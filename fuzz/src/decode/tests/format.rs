@@ -66,6 +66,26 @@ fn tags_keep_their_numbers() {
         (113, Kind::CacheDestroy),
         (114, Kind::SlabAlloc),
         (115, Kind::SlabFree),
+        (129, Kind::PageFile),
+        (130, Kind::PageAnon),
+        (131, Kind::PageHugetlb),
+        (132, Kind::FreeList),
+        (136, Kind::ShmemFile),
+        (137, Kind::ShmemFault),
+        (138, Kind::ShmemLookup),
+        (139, Kind::ShmemRead),
+        (140, Kind::ShmemLock),
+        (141, Kind::ShmemConfirm),
+        (142, Kind::ShmemCharge),
+        (143, Kind::ShmemInsert),
+        (144, Kind::ShmemFinish),
+        (145, Kind::ShmemWrite),
+        (146, Kind::ShmemOut),
+        (147, Kind::ShmemWritten),
+        (148, Kind::SwapNotify),
+        (149, Kind::ShmemPunch),
+        (150, Kind::SwapReclaim),
+        (151, Kind::Swapoff),
     ];
     for (number, kind) in pinned {
         assert_eq!(kind.tag(), number, "{kind:?}");
@@ -76,6 +96,7 @@ fn tags_keep_their_numbers() {
     assert_eq!(Tag::of_byte(60), Tag::FailAlloc);
     assert_eq!(Tag::of_byte(61), Tag::FailTrylock);
     assert_eq!(Tag::of_byte(62), Tag::Name);
+    assert_eq!((tags::FAIL_INSERT, Tag::of_byte(128)), (128, Tag::FailInsert));
 }
 
 #[test]
@@ -127,6 +148,12 @@ fn scenes_keep_their_numbers() {
         (43, "nested-movers"),
         (44, "emptied-into-full-parent"),
         (45, "slab-meets-limit"),
+        (50, "shmem-punched-between-stages"),
+        (51, "shmem-swapped-in-at-limit"),
+        (52, "shmem-two-faults"),
+        (53, "shmem-slot-taken-by-another"),
+        (54, "shmem-recorded-group-removed"),
+        (55, "insertion-fails"),
         (60, "memsw-limits"),
         (61, "memsw-of-removed-groups"),
     ];

@@ -4,8 +4,9 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Drive, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, ObjcgId,
-    ObjectId, Op, Outcome, Pages, Ran, SlabObjectId, SlabOp, SlotId, TaskId, Via,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, FileId, FreeList, GroupId, Limit, MappedOp, MmOp,
+    MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp, Pages, Ran, ShmemOp, ShmemStage, SlabObjectId,
+    SlabOp, SlotId, TaskId, Via,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -127,6 +128,7 @@ impl Generator<'_> {
         let fail = match self.dice.roll(6) {
             0 => Some(Failure::Alloc),
             1 => Some(Failure::Trylock),
+            2 => Some(Failure::Insert),
             _ => None,
         };
         let outcome = if matches!(op, Op::Mm(MmOp::Match { .. })) {
@@ -141,8 +143,13 @@ impl Generator<'_> {
                 Ran::Cache,
             ];
             Outcome::Ran(self.dice.pick(&ran))
+        } else if matches!(op, Op::Shmem(ShmemOp::Fault { .. })) && self.dice.one_in(2) {
+            self.dice.pick(&[Outcome::Small, Outcome::Read(0), Outcome::Read(u32::MAX)])
+        } else if matches!(op, Op::Shmem(ShmemOp::Punch { .. })) && self.dice.one_in(2) {
+            Outcome::Stranded
         } else {
-            let errno = [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev, Errno::Invalid];
+            let errno =
+                [Errno::NoMem, Errno::Busy, Errno::NoSpace, Errno::NoDev, Errno::Invalid, Errno::Exist];
             let errno = self.dice.pick(&errno);
             self.dice.pick(&[Outcome::Done, Outcome::To(group), Outcome::Refused(errno)])
         };
@@ -213,7 +220,7 @@ impl Generator<'_> {
         if self.dice.one_in(4) {
             return self.mm_op(group).map(|op| Made::Op(Op::Mm(op)));
         }
-        Some(Made::Op(match self.dice.roll(32) {
+        Some(Made::Op(match self.dice.roll(37) {
             28 => {
                 let (size, order) =
                     (Bytes(self.dice.pick(&[1, 256, SlabOp::MOST_SIZE])), self.dice.pick(&[0, 1, 3]));
@@ -224,6 +231,43 @@ impl Generator<'_> {
             30 => {
                 let cache = CacheId(self.find(Kind::Cache)?);
                 Op::Slab(SlabOp::Alloc { new: SlabObjectId(self.make(Kind::SlabObject)), cache, group })
+            }
+            32 => {
+                let huge = self.dice.one_in(2);
+                let pages = [
+                    PageOp::File { new: ChargeId(0), group },
+                    PageOp::Anon { new: ChargeId(0), group, huge },
+                    PageOp::Hugetlb { new: ChargeId(0) },
+                ];
+                let mut op = self.dice.pick(&pages);
+                match &mut op {
+                    PageOp::File { new, .. } | PageOp::Anon { new, .. } | PageOp::Hugetlb { new } => {
+                        *new = ChargeId(self.make(Kind::Charge));
+                    }
+                    PageOp::FreeList { .. } => {}
+                }
+                Op::Page(op)
+            }
+            33 => {
+                let pages = [self.find(Kind::Charge)?, self.find(Kind::Charge)?, self.find(Kind::Charge)?];
+                Op::Page(PageOp::FreeList { list: FreeList::new(pages.map(ChargeId))? })
+            }
+            34 => Op::Shmem(ShmemOp::File { new: FileId(self.make(Kind::File)) }),
+            35 => {
+                let (file, huge) = (FileId(self.find(Kind::File)?), self.dice.one_in(2));
+                Op::Shmem(self.dice.pick(&[
+                    ShmemOp::Fault { file, group, huge },
+                    ShmemOp::Lookup { file, group, huge },
+                    ShmemOp::Write { file },
+                    ShmemOp::Out { file },
+                    ShmemOp::Written { file },
+                    ShmemOp::Notify { file },
+                    ShmemOp::Punch { file },
+                ]))
+            }
+            36 => {
+                let stage = ShmemOp::Stage(self.dice.pick(&ShmemStage::ALL));
+                Op::Shmem(self.dice.pick(&[stage, ShmemOp::Reclaim, ShmemOp::Swapoff { group }]))
             }
             31 => Op::Slab(SlabOp::Free { object: SlabObjectId(self.find(Kind::SlabObject)?) }),
             0 | 1 => {
@@ -312,6 +356,8 @@ impl Generator<'_> {
                     Assertion::Ids(group, count),
                     Assertion::Stock(group, count),
                     Assertion::Visited(count),
+                    Assertion::Stranded(count),
+                    Assertion::Slots(count),
                     Assertion::Mapped(group, count),
                     Assertion::Mark(group, count),
                 ])));
