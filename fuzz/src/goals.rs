@@ -160,7 +160,6 @@ goals! {
         SlotGoneBeforeRead, "slot-gone-before-read", "a slot is freed between lookup and read";
         SwapNotConfirmed, "swap-not-confirmed", "page and index entry no longer belong together when the page is locked";
         WaitedForWriteback, "waited-for-writeback", "a fault waits for the writeback of its page";
-        FaultRetried, "fault-retried", "a fault looks again, as the index entry has changed";
         StrandedByLock, "stranded-by-lock", "a hole punch leaves a page in the swap cache that somebody has locked";
         StrandedByWriteback, "stranded-by-writeback", "a hole punch leaves a page in the swap cache that is being written";
         StaleReclaimed, "stale-reclaimed", "a stranded page is reclaimed";
@@ -179,6 +178,7 @@ goals! {
         SlabFreedByRemovedGroup, "slab-freed-by-removed-group", "slab=page-pins: the slab of a removed group is freed";
         SwapInChargeFailed, "swap-in-charge-failed", "shmem=5.4 and the mail's: a page in the swap cache cannot be charged";
         StaleUnchargedReclaimed, "stale-uncharged-reclaimed", "shmem=5.4 and the mail's: a stranded page that nobody is charged for is reclaimed";
+        FaultRetried, "fault-retried", "where operations overlap: a fault looks again, as the index entry has changed";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -318,7 +318,7 @@ impl Model {
             },
             ShmemOp::Stage(stage) => self.stage_answer(cpu, stage, fail),
             ShmemOp::Out { file } => self.shmem_out_answers(file, fail).next().unwrap_or(Outcome::Done),
-            ShmemOp::Swapoff { group } => self.swapoff_answer(group),
+            ShmemOp::Swapoff { group } => self.swapoff_answer(group, fail),
             ShmemOp::File { .. }
             | ShmemOp::Write { .. }
             | ShmemOp::Written { .. }

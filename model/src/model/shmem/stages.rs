@@ -246,9 +246,9 @@ impl Model {
     }
 
     /// Those that could not be charged stay where they are.
-    pub(super) fn swapoff_answer(&self, group: GroupId) -> Outcome {
+    pub(super) fn swapoff_answer(&self, group: GroupId, fail: Option<Failure>) -> Outcome {
         let mut after = self.clone();
-        after.swap_all_in(group)
+        after.swap_all_in(group, fail)
     }
 
     /// Legal besides the model's own answer.
@@ -533,13 +533,15 @@ impl Model {
 
     /// Each file that is swapped out is swapped in, up to the first that cannot be charged: in a copy, to see whether
     /// all fit.
-    fn swap_all_in(&mut self, group: GroupId) -> Outcome {
+    fn swap_all_in(&mut self, group: GroupId, mut fail: Option<Failure>) -> Outcome {
         let files: Vec<FileId> = self.shmem_files().collect();
         for file in files {
             if !matches!(self.shmem.entry(file), Entry::Swap(_)) {
                 continue;
             }
-            let answer = self.fault_answer(file, group, false, None);
+            // The first page that has to be read meets the injected failure.
+            let meets = if self.shmem.page_of(file).is_none() { fail.take() } else { None };
+            let answer = self.fault_answer(file, group, false, meets);
             if !matches!(answer, Outcome::Read(_)) {
                 return answer;
             }
