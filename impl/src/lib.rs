@@ -23,7 +23,7 @@ pub mod substrate;
 mod swap;
 
 pub use design::{
-    Design, Kind, MappedDesign, MmDesign, OfflineDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS,
+    Design, DrainDesign, Kind, MappedDesign, MmDesign, OfflineDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS,
     Variant,
 };
 pub use fault::{Fault, Faults};
