@@ -18,3 +18,4 @@ pub mod trace;
 pub mod cli;
 pub mod replay;
 pub mod report;
+pub mod upgrade;

@@ -363,3 +363,31 @@ fn seeds_are_exported_for_the_targets() {
     assert!(second.contains("1 seed (0 new or changed, 1 stale removed)"), "{second}");
     assert_eq!(place.list("corpus/seeds/lockstep"), ["0a1b2c", "deep-a.bin"]);
 }
+
+#[test]
+fn a_stale_schedule_is_recorded_anew() {
+    let stale = "# Two CPUs fill a group.\nstocktake-trace 1\ncpus 2\nexpect ok\nschedule 1 1  # by hand\n\
+                 @0 mkdir A\nparallel\n@0 p1 = charge A 3\n@1 p2 = charge A 3  # after it\n";
+    let place = Place::workspace("cli-upgrade", &[("stale.trace", stale), ("fine.trace", FINE)]);
+    place.run(&["corpus", "check"]).exits(3);
+    let ran = place.run(&["corpus", "upgrade"]).exits(0);
+    assert_eq!(ran.stdout, "corpus/regressions/stale.trace: scheduled anew\n1 trace up to date\n");
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, new) = (lines(stale), lines(&place.read("corpus/regressions/stale.trace")));
+    let changed: Vec<usize> = (0..old.len().max(new.len())).filter(|&i| old.get(i) != new.get(i)).collect();
+    assert_eq!(changed, [4], "only the schedule's line");
+    assert!(new[4].starts_with("schedule ") && new[4].ends_with("  # by hand"), "{}", new[4]);
+    place.run(&["corpus", "check"]).exits(0);
+    assert_eq!(place.run(&["corpus", "upgrade"]).exits(0).stdout, "2 traces up to date\n");
+}
+
+#[test]
+fn a_stale_trace_that_nothing_meets_is_left_as_it_is() {
+    let stale = "stocktake-trace 1\ncpus 2\nexpect violation I1\nschedule 1 1\n@0 mkdir A\nparallel\n\
+                 @0 p1 = charge A 3\n@1 p2 = charge A 3\n";
+    let place = Place::workspace("cli-upgrade-stale", &[("stale.trace", stale)]);
+    let ran = place.run(&["corpus", "upgrade"]).exits(3);
+    assert!(ran.stdout.contains("stale.trace: still stale"), "{}", ran.stdout);
+    assert_eq!(place.read("corpus/regressions/stale.trace"), stale);
+    assert_eq!(place.list("corpus/regressions"), ["stale.trace"], "no draft is left");
+}

@@ -10,6 +10,8 @@ use std::fmt;
 pub struct Design {
     /// The per-CPU page stock.
     pub stock: StockDesign,
+    /// Whether a charge waits for the drains that it asks for.
+    pub drain: DrainDesign,
     /// The order of the steps that take a group offline.
     pub offline: OfflineDesign,
     /// Which memcg an mm charges.
@@ -100,6 +102,13 @@ rooms! {
             "seven cached groups per CPU, victims in round robin";
         SingleSlot = "single-slot", Old, "Linux 2.6.33 to 6.15, KERNEL-FACTS 1.0.3",
             "one cached group per CPU";
+    }
+    /// Whether a charge waits for the drains that it asks for.
+    drain: DrainDesign = "drain" {
+        (default) Async = "async", New, "Linux to 7.1, KERNEL-FACTS 1.0.3",
+            "a charge that does not fit asks other CPUs to drain and tries once more without waiting for them";
+        Wait = "wait", New, "RFC of May 2025, bug B10",
+            "a charge that does not fit waits until the CPUs that it asked have drained";
     }
     /// The order of the steps that take a group offline.
     offline: OfflineDesign = "offline" {

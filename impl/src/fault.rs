@@ -3,7 +3,7 @@
 //! A fault is present only where the environment allows faults ([`crate::Env::FAULTS`]); the plain machine
 //! contains none of these branches.
 
-use crate::{ChargeDesign, Design, ShmemDesign, SlabDesign};
+use crate::{ChargeDesign, Design, DrainDesign, ShmemDesign, SlabDesign};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident, $id:literal, $source:literal, $title:literal;)*) => {
@@ -63,6 +63,12 @@ faults! {
         "offline reparents before it drains, so byte stocks of the group's objcgs are not flushed";
     B4, "B4", "9f01b4954490, Linux 6.15",
         "the CPU dead callback drains the page stock but not the byte stock";
+    B1, "B1", "9f50fad65b87, Linux 3.1",
+        "a drain follows what another CPU caches outside a read section, since it has set the flush mark";
+    B3, "B3", "e1a366be5cb4, Linux 5.4",
+        "a drain takes a reference to a group that another CPU caches, and that may be freed, outside a read section";
+    B10, "B10", "RFC of May 2025, drains that are waited for",
+        "a charge does not wait for the drains that it has asked for, and fails although it would fit";
     B8, "B8", "fix of 6a792697a53a posted July 2026",
         "a drain marks an isolated CPU as flushing and queues no work, so the mark stays for ever";
     B17, "B17", "8de15e920dc8, Linux 5.10",
@@ -99,6 +105,12 @@ faults! {
         "a memory limit above that of memory+swap is taken";
     V7, "V7", "this project, after mem_cgroup_swapout",
         "swapping out a removed group's page gives memory+swap back without charging the ancestor that is recorded";
+    S13, "S13", "seed 002, mem_cgroup_start_move",
+        "a mover does not wait for a grace period after it has raised its mark";
+    S14, "S14", "seed 002, mem_cgroup_update_file_mapped",
+        "an update that has taken the page lock goes on with the group that it read before";
+    B53, "B53", "c3cc39118c36, Linux 4.16",
+        "a statistic is read, changed and written back, and an interrupt in between does the same";
     S15, "S15", "seed 002, race that the companion fix is about",
         "unmapping forgets what was told of the page although the page was mapped again meanwhile";
     B48, "B48", "companion fix of 13 September 2010, as posted",
@@ -158,6 +170,7 @@ impl Fault {
             Fault::S22 => Design { shmem: ShmemDesign::EexistOnly, ..chosen },
             Fault::S24 => Design { shmem: ShmemDesign::Linux54, ..chosen },
             Fault::B72 => Design { shmem: ShmemDesign::Final, ..chosen },
+            Fault::B10 => Design { drain: DrainDesign::Wait, ..chosen },
             _ => chosen,
         }
     }

@@ -3,6 +3,7 @@
 mod check;
 mod export;
 mod stats;
+mod upgrade;
 
 use super::exit::Exit;
 use super::problem::Problem;
@@ -26,6 +27,8 @@ enum Action {
     Check,
     /// Count what the traces consist of, and the goals that they reach
     Stats,
+    /// Record anew, in their place, the schedules of traces to which they no longer apply
+    Upgrade,
     /// Write the traces as inputs of the libFuzzer targets, to corpus/seeds
     Export,
 }
@@ -39,6 +42,7 @@ pub(super) fn corpus(args: &Args) -> Result<Exit, Problem> {
     match args.action {
         Action::Check => check::check(),
         Action::Stats => stats::stats(),
+        Action::Upgrade => upgrade::upgrade(),
         Action::Export => export::export(&root),
     }
 }

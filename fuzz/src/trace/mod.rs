@@ -87,6 +87,7 @@ mod mm;
 mod operands;
 mod operation;
 mod reader;
+mod rewrite;
 mod scope;
 mod shmem;
 mod slab;
@@ -106,6 +107,7 @@ pub use fixup::fix_up;
 pub use labels::{
     Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
 };
+pub use rewrite::with_schedule;
 pub(crate) use shmem::{page_word, shmem_word};
 pub(crate) use slab::slab_word;
 pub(crate) use visit::{Kind, Role, visit};

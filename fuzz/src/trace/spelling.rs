@@ -8,9 +8,11 @@ use stocktake_model::{Errno, Failure, GroupId, MmOp, Mode, Op, Outcome, Ran, Shm
 pub(super) const MAGIC: &str = "stocktake-trace";
 /// The line after which each CPU's operations run in a lane of their own.
 pub(super) const PARALLEL: &str = "parallel";
+/// The header word before the scheduler's choices.
+pub(super) const SCHEDULE: &str = "schedule";
 /// The words that begin header lines.
 pub(super) const HEADER_WORDS: [&str; 8] =
-    ["cpus", "mode", "ids", "slots", "design", "fault", "expect", "schedule"];
+    ["cpus", "mode", "ids", "slots", "design", "fault", "expect", SCHEDULE];
 
 /// A range of numbers.
 #[derive(Clone, Copy, Debug)]

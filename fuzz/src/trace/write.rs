@@ -4,7 +4,8 @@ use super::VERSIONS;
 use super::labels::Labels;
 use super::scope::names_from;
 use super::spelling::{
-    ASSERT, FAILURES, GROUP_WORK, MAGIC, MODES, OUTCOMES, PARALLEL, STATES, can_answer, in_signature, word,
+    ASSERT, FAILURES, GROUP_WORK, MAGIC, MODES, OUTCOMES, PARALLEL, SCHEDULE, STATES, can_answer,
+    in_signature, word,
 };
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
 use std::fmt::{self, Write};
@@ -90,13 +91,18 @@ fn write_header(header: &Header, is_parallel: bool, to: &mut String) -> fmt::Res
         }
     }
     if is_parallel && !header.schedule.is_empty() {
-        to.write_str("schedule")?;
-        for lane in &header.schedule {
-            write!(to, " {lane}")?;
-        }
-        writeln!(to)?;
+        writeln!(to, "{}", schedule_line(&header.schedule))?;
     }
     Ok(())
+}
+
+/// The header line of a schedule.
+pub(super) fn schedule_line(schedule: &[u8]) -> String {
+    let mut line = SCHEDULE.to_owned();
+    for lane in schedule {
+        let _ = write!(line, " {lane}");
+    }
+    line
 }
 
 fn safe(word: &str) -> String {

@@ -21,7 +21,9 @@ impl Machine {
             e.mark(Mark::MovesNested);
         }
         self.change_marks(e, from, 1);
-        self.synchronize_rcu(e);
+        if !e.fault(Fault::S13) {
+            self.synchronize_rcu(e);
+        }
     }
 
     /// End a move.

@@ -8,7 +8,7 @@ use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
 use crate::substrate::word::Held;
 use crate::swap::{Folio, FolioRef};
-use crate::{MappedDesign, Wiring};
+use crate::{Fault, MappedDesign, Wiring};
 
 /// A mapping or an unmapping whose first half is done.
 #[must_use]
@@ -23,12 +23,14 @@ impl Machine {
     /// Put a folio into one more page table.
     pub fn map_folio<E: Env>(&self, e: &E, cpu: &mut Cpu, folio: FolioRef) {
         let half = self.map_begin(e, cpu, folio);
+        e.interrupt(self, cpu);
         self.mapped_end(e, cpu, half);
     }
 
     /// Take a folio out of one page table.
     pub fn unmap_folio<E: Env>(&self, e: &E, cpu: &mut Cpu, folio: FolioRef) {
         let half = self.unmap_begin(e, cpu, folio);
+        e.interrupt(self, cpu);
         self.mapped_end(e, cpu, half);
     }
 
@@ -58,21 +60,21 @@ impl Machine {
     pub fn mapped_end<E: Env>(&self, e: &E, cpu: &mut Cpu, half: MappedHalf) {
         if half.due != 0 {
             let node = self.folios.get(e, half.folio);
-            self.update_file_mapped(e, cpu.id, node, half.due);
+            self.update_file_mapped(e, cpu, node, half.due);
         }
         self.page_put(e, half.folio);
     }
 
     /// Tell the statistic of the page's group that the page is mapped now, or no longer.
-    fn update_file_mapped<E: Env>(&self, e: &E, cpu: usize, node: &Folio, due: i64) {
-        let _section = self.rcu_read_lock(e, cpu);
-        let Some((memcg, _lock)) = self.stable_owner(e, cpu, node) else {
+    fn update_file_mapped<E: Env>(&self, e: &E, cpu: &mut Cpu, node: &Folio, due: i64) {
+        let _section = self.rcu_read_lock(e, cpu.id);
+        let Some((memcg, _lock)) = self.stable_owner(e, cpu.id, node) else {
             e.mark(Mark::UnmapEndedAfterFree);
             return;
         };
         let pages = node.pages.load(e);
         if due > 0 {
-            self.count_mapped(e, memcg, cpu, pages, 1);
+            self.count_mapped_here(e, memcg, cpu, pages, 1);
             self.tell(e, &node.page);
             e.mark(Mark::FirstMapped);
         } else {
@@ -80,7 +82,7 @@ impl Machine {
                 e.mark(Mark::MappedBetweenHalves);
             }
             if self.untell(e, &node.page) {
-                self.count_mapped(e, memcg, cpu, pages, -1);
+                self.count_mapped_here(e, memcg, cpu, pages, -1);
             }
             e.mark(Mark::LastUnmapped);
         }
@@ -118,8 +120,9 @@ impl Machine {
             }
             e.mark(Mark::UpdateUnderMark);
         }
+        let before = e.fault(Fault::S14).then(|| self.charged_to(e, node)).flatten();
         let lock = node.page.lock.lock(e);
-        Some((self.charged_to(e, node)?, Some(lock)))
+        Some((before.or(self.charged_to(e, node))?, Some(lock)))
     }
 
     /// The group that the page is charged to, if it is.

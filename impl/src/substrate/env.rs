@@ -169,6 +169,8 @@ pub enum Loop {
     Lock,
     /// Waiting for the end of a read section.
     Grace,
+    /// Waiting for drains of other CPUs.
+    Drains,
     /// Looking for a reference to the group that an mm charges.
     MemcgOfMm,
     /// Looking for a reference to the group of a task.

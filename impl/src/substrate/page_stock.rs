@@ -3,12 +3,12 @@
 
 use super::arena::Handle;
 use super::cpu::{Cpu, STOCK_SLOTS};
-use super::env::{Env, Failing, Mark};
+use super::env::{Env, Failing, Loop, Mark};
 use super::page_counter::Which;
 use super::units::{Errno, Pages};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
-use crate::{Fault, StockDesign};
+use crate::{DrainDesign, Fault, StockDesign};
 
 /// Pages charged at a time, and the most that a slot may hold.
 pub const BATCH: u64 = 64;
@@ -157,7 +157,14 @@ impl Machine {
             return false;
         };
         for id in 0..self.cpus.len() {
-            if self.cpus[id].online.load(e) == 0 || !self.flush_required(e, cpu.id, id, root) {
+            if self.cpus[id].online.load(e) == 0 {
+                continue;
+            }
+            if e.fault(Fault::B1) && id != cpu.id {
+                self.drain_by_mark(e, id, root);
+                continue;
+            }
+            if !self.flush_required(e, cpu.id, id, root) {
                 continue;
             }
             if id == cpu.id {
@@ -191,14 +198,69 @@ impl Machine {
     /// Whether CPU `id` caches something of the subtree below `root`, seen from CPU `here`.
     fn flush_required<E: Env>(&self, e: &E, here: usize, id: usize, root: MemcgRef) -> bool {
         let shared = &self.cpus[id];
-        let _section = self.rcu_read_lock(e, here);
+        let section = self.rcu_read_lock(e, here);
         let objcg = Handle::from_word(shared.cached_objcg.load(e));
         if objcg.is_some_and(|objcg| self.is_descendant(e, self.objcg_memcg(e, objcg), root)) {
             return true;
         }
-        shared.cached[..self.stock_slots()].iter().any(|word| {
+        if e.fault(Fault::B3) {
+            drop(section);
+            return self.caches_by_reference(e, id, root);
+        }
+        self.caches_pages_of(e, id, root)
+    }
+
+    fn caches_pages_of<E: Env>(&self, e: &E, id: usize, root: MemcgRef) -> bool {
+        self.cpus[id].cached[..self.stock_slots()].iter().any(|word| {
             Handle::from_word(word.load(e)).is_some_and(|memcg| self.is_descendant(e, memcg, root))
         })
+    }
+
+    /// Fault B3: a group is found by what another CPU caches, and a reference to it is tried.
+    #[cold]
+    fn caches_by_reference<E: Env>(&self, e: &E, id: usize, root: MemcgRef) -> bool {
+        self.cpus[id].cached[..self.stock_slots()].iter().any(|word| {
+            let Some(memcg) = Handle::from_word(word.load(e)) else { return false };
+            if !self.css_tryget(e, memcg) {
+                return false;
+            }
+            let found = self.is_descendant(e, memcg, root);
+            self.css_put(e, memcg);
+            found
+        })
+    }
+
+    /// Fault B1: the flush mark is believed to keep the other CPU from draining.
+    #[cold]
+    fn drain_by_mark<E: Env>(&self, e: &E, id: usize, root: MemcgRef) {
+        let shared = &self.cpus[id];
+        if shared.flushing.swap(e, 1) != 0 {
+            return;
+        }
+        if self.caches_pages_of(e, id, root) {
+            shared.queue.lock(e).push_back(super::work::Work::Drain);
+        } else {
+            shared.flushing.store(e, 0);
+        }
+    }
+
+    /// Wait until no other CPU has a drain queued that was asked for before. Who waits lends its CPU to what is
+    /// queued there.
+    fn wait_for_drains<E: Env>(&self, e: &E, cpu: &mut Cpu) {
+        let here = cpu.id;
+        for (_, shared) in self.cpus.iter().enumerate().filter(|(id, _)| *id != here) {
+            let asked = || {
+                shared.online.load(e) != 0 && shared.isolated.load(e) == 0 && shared.flushing.load(e) != 0
+            };
+            while asked() {
+                if self.cpus[here].queue.lock(e).pop_front().is_some() {
+                    self.drain_local(e, cpu);
+                }
+                if !e.retry(Loop::Drains, shared.flushing.label()) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Charge pages to a group: from this CPU's stock, or else from the counters with a batch for the stock.
@@ -242,6 +304,9 @@ impl Machine {
                 Err(level) if !drained => {
                     drained = true;
                     self.drain_all_stock(e, cpu, level);
+                    if self.config.design.drain == DrainDesign::Wait && !e.fault(Fault::B10) {
+                        self.wait_for_drains(e, cpu);
+                    }
                 }
                 Err(level) => break Some(level),
             }

@@ -9,6 +9,7 @@ mod memsw;
 mod mm;
 mod obj_cgroup;
 mod random;
+mod shmem;
 mod slab;
 mod swap;
 mod tree;

@@ -6,7 +6,7 @@ use super::flight::Flight;
 use super::schedule::{Lanes, Point, Strategy};
 use crate::engine::timeline::Switch;
 use std::cell::{Cell, RefCell};
-use stocktake_impl::{Label, Loop, What};
+use stocktake_impl::{Access, Label, Loop, What};
 
 /// The most lanes: one for each CPU.
 pub(super) const MOST_LANES: usize = 8;
@@ -59,6 +59,8 @@ pub(super) struct Board {
     /// Why the lane that runs now was switched to, until something tells of it.
     pub(super) switch: Cell<Option<Switch>>,
     pub(super) flights: [RefCell<Flight>; MOST_LANES],
+    /// CPUs whose drain the operation of each lane has asked for, and that have not drained since.
+    asked: [Cell<Lanes>; MOST_LANES],
     /// Lanes that have ended, on CPUs that are up: work may be run there.
     pub(super) idle: Cell<Lanes>,
     /// CPUs with bound work.
@@ -77,9 +79,34 @@ impl Board {
         self.preemptions.set(0);
         self.switch.set(None);
         self.flights.iter().for_each(|flight| flight.borrow_mut().clear());
+        self.asked.iter().for_each(|asked| asked.set(Lanes::default()));
         self.idle.set(Lanes::default());
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
+    }
+
+    /// The flush mark of a CPU was raised, or found raised, by a lane; or it was lowered, since the CPU has drained.
+    pub(super) fn flush_mark(&self, lane: usize, cpu: usize, access: Access, now: i64) {
+        let asks = access == Access::Update && now == 1;
+        for (id, asked) in self.asked.iter().enumerate() {
+            let mut cpus = asked.get();
+            match () {
+                () if now == 0 => cpus.remove(cpu),
+                () if asks && id == lane => cpus.insert(cpu),
+                () => {}
+            }
+            asked.set(cpus);
+        }
+    }
+
+    /// An operation of a lane begins: it has asked for no drain.
+    pub(super) fn asks_nothing(&self, lane: usize) {
+        self.asked[lane].set(Lanes::default());
+    }
+
+    /// Whether a drain that the operation of a lane has asked for has not run.
+    pub(super) fn awaits_drains(&self, lane: usize) -> bool {
+        self.asked[lane].get() != Lanes::default()
     }
 
     /// Begin with another way to choose, or go on with the same.

@@ -52,7 +52,13 @@ impl LaneEnv<'_> {
     /// The slot of an arena was given back: what others have in flight on its words is moot.
     fn freed(&self, generation: Label) {
         let words: &[What] = match generation.what {
-            What::MemcgGeneration => &[What::MemoryUsage, What::SwapUsage, What::CssRefs, What::IdRefs],
+            What::MemcgGeneration => &[
+                What::MemoryUsage,
+                What::SwapUsage,
+                What::MemswUsage,
+                What::CssRefs,
+                What::IdRefs,
+            ],
             What::ObjcgGeneration => &[What::ObjcgRefs, What::ObjcgLeftover],
             What::CacheGeneration => &[What::CacheRefs],
             _ => return,
@@ -136,8 +142,14 @@ impl Env for LaneEnv<'_> {
     #[inline]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
         if self.watched {
-            if matches!(label.what, What::MemoryUsage | What::MemoryMax) {
+            if matches!(
+                label.what,
+                What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax
+            ) {
                 self.see_limit(label, access, old, new);
+            }
+            if label.what == What::CpuFlushing {
+                self.board.flush_mark(self.lane, label.index as usize, access, new);
             }
             self.log.tell(self.board, self.lane, self.step, || Happening::Access { label, access, old, new });
         }

@@ -543,6 +543,7 @@ impl Interleave {
         }
         let judged = self.judge(lane, &step, outcome, tally);
         self.shared.board.flights[lane].borrow_mut().clear();
+        self.shared.board.asks_nothing(lane);
         judged?;
         self.check_calm(tally)?;
         program.steps.get(index).map_or(Ok(()), |step| insisted(step, Some(outcome)))
@@ -557,6 +558,7 @@ impl Interleave {
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
         self.shared.board.flights[lane].borrow_mut().clear();
+        self.shared.board.asks_nothing(lane);
         self.skipped(program, lane, index, tally)
     }
 

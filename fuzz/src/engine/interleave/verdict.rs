@@ -15,7 +15,7 @@ use crate::tally::Tally;
 use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use std::collections::BTreeMap;
-use stocktake_impl::{Label, What};
+use stocktake_impl::{DrainDesign, Label, What};
 use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Ran, Reason, Step};
 
 impl InFlight for Board {
@@ -50,6 +50,20 @@ impl Interleave {
         {
             let locked_out = refused.usage - refused.others <= refused.max;
             grade = Grade::Divergent(if locked_out { Reason::FalseLockOut } else { Reason::RemoteStock });
+        }
+        if observed == Outcome::Refused(Errno::NoMem)
+            && core.machine.config().design.drain == DrainDesign::Wait
+            && self.shared.board.awaits_drains(lane)
+            && core.checks.has(Invariant::I16)
+        {
+            return Err(Broken::new(
+                Invariant::I16,
+                "premature",
+                Thing::Step,
+                "no refusal before the drains that it has asked for have run",
+                "ENOMEM",
+                String::from("in this design a charge waits for them, and then tries once more"),
+            ));
         }
         if grade == Grade::Violation {
             self.unordered = true;
