@@ -20,10 +20,14 @@ use stocktake_impl::Fault;
 use stocktake_model::GroupId;
 
 /// Traces that there were when this was last touched; there may be more. To be raised with the corpus, never lowered.
-const LEAST: usize = 206;
+const LEAST: usize = 264;
 
 /// Operations that the trace of a planted fault may have.
 const MOST_FOR_A_FAULT: usize = 8;
+
+/// Planted faults that need more, since much has to have happened: a page must be swapped out, reclaimed, and read
+/// again, and its charge must fail between two stages of a fault.
+const MORE_FOR_SOME: [(&str, usize); 2] = [("S22", 15), ("S24", 13)];
 
 /// Where traces of planted faults are.
 const FAULTS: &str = "faults";
@@ -276,8 +280,10 @@ fn every_fault_has_a_short_trace_of_its_own() {
             continue;
         };
         let ops = program.steps.iter().filter(|step| matches!(step.action, Action::Op(_))).count();
-        if ops > MOST_FOR_A_FAULT {
-            complaints.push(format!("{wanted}: {ops} operations are more than {MOST_FOR_A_FAULT}"));
+        let more = MORE_FOR_SOME.iter().find(|(id, _)| *id == fault.id());
+        let most = more.map_or(MOST_FOR_A_FAULT, |(_, most)| *most);
+        if ops > most {
+            complaints.push(format!("{wanted}: {ops} operations are more than {most}"));
         }
         if program.header.faults != [fault] {
             complaints.push(format!("{wanted}: its header should plant {} alone", fault.id()));

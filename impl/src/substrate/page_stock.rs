@@ -249,9 +249,8 @@ impl Machine {
     fn wait_for_drains<E: Env>(&self, e: &E, cpu: &mut Cpu) {
         let here = cpu.id;
         for (_, shared) in self.cpus.iter().enumerate().filter(|(id, _)| *id != here) {
-            let asked = || {
-                shared.online.load(e) != 0 && shared.isolated.load(e) == 0 && shared.flushing.load(e) != 0
-            };
+            let asked =
+                || shared.online.load(e) != 0 && shared.isolated.load(e) == 0 && shared.flushing.load(e) != 0;
             while asked() {
                 if self.cpus[here].queue.lock(e).pop_front().is_some() {
                     self.drain_local(e, cpu);

@@ -6,7 +6,7 @@
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, SlabOp, Step, Via};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, PageOp, ShmemOp, SlabOp, Step, Via};
 
 /// Something that operations under way may be in each other's way about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,10 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
     });
     match step.op {
         Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
+        // A version is given to one write at a time; the others are parts of what a device does in one go.
+        Op::Shmem(ShmemOp::Write { file } | ShmemOp::Written { file } | ShmemOp::Notify { file }) => {
+            wanted.push((Claim::Name(Kind::File, file.0), true));
+        }
         Op::CpuDown { target }
         | Op::CpuUp { target }
         | Op::CpuIsolate { target }
@@ -106,7 +110,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
 /// The kind of name that an operation consumes.
 fn consumed(op: &Op) -> Option<Kind> {
     Some(match op {
-        Op::Uncharge { .. } | Op::SwapOut { .. } => Kind::Charge,
+        Op::Uncharge { .. } | Op::SwapOut { .. } | Op::Page(PageOp::FreeList { .. }) => Kind::Charge,
         Op::SwapIn { .. } | Op::SwapFree { .. } => Kind::Slot,
         Op::ObjcgPut { .. } => Kind::Objcg,
         Op::ObjUncharge { .. } => Kind::Object,

@@ -52,13 +52,9 @@ impl LaneEnv<'_> {
     /// The slot of an arena was given back: what others have in flight on its words is moot.
     fn freed(&self, generation: Label) {
         let words: &[What] = match generation.what {
-            What::MemcgGeneration => &[
-                What::MemoryUsage,
-                What::SwapUsage,
-                What::MemswUsage,
-                What::CssRefs,
-                What::IdRefs,
-            ],
+            What::MemcgGeneration => {
+                &[What::MemoryUsage, What::SwapUsage, What::MemswUsage, What::CssRefs, What::IdRefs]
+            }
             What::ObjcgGeneration => &[What::ObjcgRefs, What::ObjcgLeftover],
             What::CacheGeneration => &[What::CacheRefs],
             _ => return,
@@ -142,10 +138,7 @@ impl Env for LaneEnv<'_> {
     #[inline]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
         if self.watched {
-            if matches!(
-                label.what,
-                What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax
-            ) {
+            if matches!(label.what, What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax) {
                 self.see_limit(label, access, old, new);
             }
             if label.what == What::CpuFlushing {

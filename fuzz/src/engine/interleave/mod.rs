@@ -9,7 +9,7 @@
 //! system call does: the lane holds it until the operation has ended, or does not find it, and the operation is
 //! skipped. [`claims`] says what becomes of names that two lanes want.
 //!
-//! *What is not admitted in a lane*: `quiesce`, and `force.empty`, which names no page that it moves.
+//! *What is not admitted in a lane*: `quiesce`, and `force.empty` and `swapoff`, which name no page that they move.
 //!
 //! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
 //! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`verdict`] the checks
@@ -48,7 +48,7 @@ use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Failing, Label, Machine};
-use stocktake_model::{CpuId, Failure, GroupId, GroupLife, MappedOp, Op, Outcome};
+use stocktake_model::{CpuId, Failure, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
@@ -447,7 +447,10 @@ impl Interleave {
                 (program.steps.len() + self.extra - 1, op)
             }
         };
-        let excluded = matches!(step.op, Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }));
+        let excluded = matches!(
+            step.op,
+            Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }) | Op::Shmem(ShmemOp::Swapoff { .. })
+        );
         self.core.model.hold([]);
         let admitted = !excluded
             && self.core.model.admits(&step).is_ok()

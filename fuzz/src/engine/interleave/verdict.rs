@@ -34,6 +34,7 @@ impl Interleave {
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
         tally.steps += 1;
+        let overlaps = self.shmem_overlaps();
         let core = &mut self.core;
         core.model.hold(named_groups(step));
         let first = core.model.first(step);
@@ -65,6 +66,10 @@ impl Interleave {
                 String::from("in this design a charge waits for them, and then tries once more"),
             ));
         }
+        if grade == Grade::Violation && observed == Outcome::Stranded && overlaps {
+            // Whoever has the page locked is in the middle of an operation.
+            grade = Grade::Divergent(Reason::Stranded);
+        }
         if grade == Grade::Violation {
             self.unordered = true;
         }
@@ -77,6 +82,7 @@ impl Interleave {
         core.model.hold([]);
         escaped?;
         core.notice_offlined(step, observed, tally);
+        core.notice_shmem(step, observed);
         if let Some(refused) = above
             && !own_stock
             && is_charge(step, observed)
@@ -108,6 +114,11 @@ impl Interleave {
         }
         self.pending.extend(self.shared.board.flights[lane].borrow().written());
         Ok(())
+    }
+
+    /// Whether a lane is in the middle of an operation on files of shmem.
+    fn shmem_overlaps(&self) -> bool {
+        self.crew.iter().any(|member| member.busy.is_some_and(|(_, step)| matches!(step.op, Op::Shmem(_))))
     }
 
     /// Check what has been touched, unless an operation under way is in the middle of changing it.

@@ -13,6 +13,9 @@ impl Witness for Nothing {
     fn usage(&self, group: GroupId) -> Pages {
         self.0.usage(group)
     }
+    fn memsw(&self, group: GroupId) -> Pages {
+        self.0.memsw(group)
+    }
     fn local_pages(&self) -> Pages {
         Pages(0)
     }
@@ -84,9 +87,8 @@ fn a_page_that_does_not_fit_stays_swapped_out() {
 fn a_punch_may_strand_only_a_page_that_is_locked_or_being_written() {
     let punch = shmem(ShmemOp::Punch { file: F });
     let mut model = swapped();
-    let grade = |model: &Model| {
-        model.allowed(&on(1, punch), &Nothing(model.clone())).grade(Outcome::Stranded)
-    };
+    let grade =
+        |model: &Model| model.allowed(&on(1, punch), &Nothing(model.clone())).grade(Outcome::Stranded);
     assert_eq!(grade(&model), Grade::Violation);
     run_all(&mut model, &[lookup(1), stage(ShmemStage::Read)]);
     assert_eq!(grade(&model), Grade::Violation, "it is in the swap cache, but nobody has locked it");
@@ -123,7 +125,10 @@ fn when_a_page_is_charged_is_the_rules() {
         model.shmem_by(ShmemRule { charge, punch_waits: false });
         run_all(&mut model, &[lookup(1), stage(ShmemStage::Read)]);
         assert_eq!(model.usage(g(1)), Pages(at_read), "{charge:?}");
-        run_all(&mut model, &[stage(ShmemStage::Lock), stage(ShmemStage::Confirm), stage(ShmemStage::Charge)]);
+        run_all(
+            &mut model,
+            &[stage(ShmemStage::Lock), stage(ShmemStage::Confirm), stage(ShmemStage::Charge)],
+        );
         assert_eq!(model.usage(g(1)), Pages(1), "{charge:?}");
         observe(&mut model, on(1, shmem(ShmemOp::Punch { file: F })), Outcome::Stranded);
         assert_eq!(run(&mut model, stage(ShmemStage::Insert)), EEXIST);
