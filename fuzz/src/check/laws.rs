@@ -21,6 +21,9 @@ pub(crate) struct World<'a> {
 pub(crate) trait InFlight {
     /// To this one.
     fn added(&self, label: Label) -> i64;
+    /// Whether one of them maps, unmaps, moves or frees a page: it changes a mapcount, a statistic and what is known of
+    /// the page one after the other.
+    fn maps(&self) -> bool;
 }
 
 impl World<'_> {

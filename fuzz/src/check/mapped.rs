@@ -1,7 +1,8 @@
 //! I9: the statistics of every group, and the marks of those whose charges are moving.
 //!
 //! A CPU that has changed a mapcount and not told the statistic yet leaves it wrong for the moment. So while any
-//! mapping is half done no sum is checked, but what would have been is remembered until all are done.
+//! mapping is half done, or an operation with a page is under way on another CPU, no sum is checked, but what would
+//! have been is remembered until all are done.
 
 use super::books::Books;
 use super::broken::{Broken, Law, Thing};
@@ -39,14 +40,17 @@ impl Books {
 
     /// Check the statistics that were touched since the last call.
     pub(super) fn check_stats(&mut self, world: &World<'_>) -> Law {
-        let quiet = world.model.open_halves().is_empty();
+        let in_flight = world.flight.is_some_and(|flight| flight.maps());
+        let quiet = world.model.open_halves().is_empty() && !in_flight;
         if quiet {
             self.stats.touched.append(&mut self.stats.waiting);
         }
         while let Some(group) = self.stats.touched.pop() {
             let memcg = self.groups[group.index()].memcg;
             let Some(memcg) = memcg.filter(|&memcg| world.machine.memcg(memcg).is_some()) else { continue };
-            world.check_marks(group, memcg)?;
+            if !in_flight {
+                world.check_marks(group, memcg)?;
+            }
             if quiet {
                 world.check_sums_of_stats(group, memcg)?;
             } else if !self.stats.waiting.contains(&group) {

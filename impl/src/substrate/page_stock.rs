@@ -205,27 +205,27 @@ impl Machine {
         }
         if e.fault(Fault::B3) {
             drop(section);
-            return self.caches_by_reference(e, id, root);
+            return self.caches_pages_unprotected(e, id, root, true);
         }
-        self.caches_pages_of(e, id, root)
-    }
-
-    fn caches_pages_of<E: Env>(&self, e: &E, id: usize, root: MemcgRef) -> bool {
-        self.cpus[id].cached[..self.stock_slots()].iter().any(|word| {
+        shared.cached[..self.stock_slots()].iter().any(|word| {
             Handle::from_word(word.load(e)).is_some_and(|memcg| self.is_descendant(e, memcg, root))
         })
     }
 
-    /// Fault B3: a group is found by what another CPU caches, and a reference to it is tried.
+    /// Faults B1 and B3: what a CPU caches of the subtree, looked for outside a read section. The kernel's code reads
+    /// `nr_pages` after the pointer; counts are nobody else's here, so the state of the CPU is read in its place.
     #[cold]
-    fn caches_by_reference<E: Env>(&self, e: &E, id: usize, root: MemcgRef) -> bool {
-        self.cpus[id].cached[..self.stock_slots()].iter().any(|word| {
+    fn caches_pages_unprotected<E: Env>(&self, e: &E, id: usize, root: MemcgRef, reference: bool) -> bool {
+        let shared = &self.cpus[id];
+        shared.cached[..self.stock_slots()].iter().any(|word| {
             let Some(memcg) = Handle::from_word(word.load(e)) else { return false };
-            if !self.css_tryget(e, memcg) {
+            if shared.online.load(e) == 0 || reference && !self.css_tryget(e, memcg) {
                 return false;
             }
             let found = self.is_descendant(e, memcg, root);
-            self.css_put(e, memcg);
+            if reference {
+                self.css_put(e, memcg);
+            }
             found
         })
     }
@@ -237,7 +237,7 @@ impl Machine {
         if shared.flushing.swap(e, 1) != 0 {
             return;
         }
-        if self.caches_pages_of(e, id, root) {
+        if self.caches_pages_unprotected(e, id, root, false) {
             shared.queue.lock(e).push_back(super::work::Work::Drain);
         } else {
             shared.flushing.store(e, 0);

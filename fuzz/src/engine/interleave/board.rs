@@ -59,6 +59,8 @@ pub(super) struct Board {
     /// Why the lane that runs now was switched to, until something tells of it.
     pub(super) switch: Cell<Option<Switch>>,
     pub(super) flights: [RefCell<Flight>; MOST_LANES],
+    /// Whether an operation under way maps, unmaps, moves or frees a page.
+    pub(super) maps: Cell<bool>,
     /// CPUs whose drain the operation of each lane has asked for, and that have not drained since.
     asked: [Cell<Lanes>; MOST_LANES],
     /// Lanes that have ended, on CPUs that are up: work may be run there.

@@ -22,6 +22,10 @@ impl InFlight for Board {
     fn added(&self, label: Label) -> i64 {
         self.in_flight(label)
     }
+
+    fn maps(&self) -> bool {
+        self.maps.get()
+    }
 }
 
 impl Interleave {
@@ -124,6 +128,8 @@ impl Interleave {
     /// Check what has been touched, unless an operation under way is in the middle of changing it.
     pub(super) fn check_calm(&mut self, tally: &mut Tally) -> Result<(), Box<Broken>> {
         let board = &self.shared.board;
+        let mut under_way = self.crew.iter().filter_map(|member| member.busy);
+        board.maps.set(under_way.any(|(_, step)| maps(&step.op)));
         let disturbed = board.flights.iter().any(|flight| {
             let flight = flight.borrow();
             flight.replaced().iter().any(|label| {
@@ -219,6 +225,11 @@ pub(super) fn named_groups(step: &Step) -> Vec<GroupId> {
         }
     });
     groups
+}
+
+/// Whether an operation changes a page's mapcount, or a statistic of mapped pages.
+fn maps(op: &Op) -> bool {
+    matches!(op, Op::Mapped(_) | Op::Uncharge { .. } | Op::SwapOut { .. })
 }
 
 /// Whether a step is a charge that was not forced and has succeeded.
