@@ -225,6 +225,11 @@ impl Model {
     pub fn swap_cache_dropped(&mut self, number: u32) {
         self.uncache(number);
     }
+
+    /// The swap cache has been reclaimed, and no fault is under way: where a run ends.
+    pub fn shmem_at_rest(&mut self) {
+        self.reclaim_swap_cache();
+    }
 }
 
 /// Rules.

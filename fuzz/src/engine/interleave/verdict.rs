@@ -141,7 +141,8 @@ impl Interleave {
                         .any(|other| other.index == label.index && class_of(other.what) == class)
             })
         });
-        if disturbed || self.unordered || board.holds(What::CacheSlabs) {
+        // Overlapping operations on files hand charges to each other.
+        if disturbed || self.shmem_overlaps() || self.unordered || board.holds(What::CacheSlabs) {
             tally.deferred += 1;
             return Ok(());
         }
