@@ -1,5 +1,6 @@
 //! The environment of a hunt: plants faults, injects failures, and notes what the machine touches.
 
+use super::timeline::Happening;
 use crate::check;
 use std::cell::{Cell, RefCell};
 use stocktake_impl::{Access, Env, Failing, Fault, Faults, Label, Loop, Mark, Oops};
@@ -15,6 +16,13 @@ pub(crate) struct Write {
     pub(crate) label: Label,
     pub(crate) old: i64,
     pub(crate) new: i64,
+}
+
+impl Write {
+    /// The change as an event of a timeline.
+    pub(crate) fn happened(self) -> Happening {
+        Happening::Access { label: self.label, access: Access::Update, old: self.old, new: self.new }
+    }
 }
 
 /// Faults, failures and observations of one execution.

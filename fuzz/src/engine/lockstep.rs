@@ -109,6 +109,9 @@ impl Lockstep {
         for (index, step) in program.steps.iter().enumerate() {
             self.step(index, step, tally, recorder.as_deref_mut())
                 .map_err(|broken| self.violation(program, index, *broken))?;
+            if let Some(recorder) = recorder.as_deref_mut() {
+                self.note_owners(recorder);
+            }
         }
         self.finish(program.steps.len())
             .map_err(|broken| self.violation(program, program.steps.len(), *broken))

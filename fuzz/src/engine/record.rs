@@ -1,6 +1,8 @@
 //! A run in slow motion, for a report: every outcome, and both sides at the end.
 
 use super::lockstep::Lockstep;
+use super::owners::Owners;
+use super::timeline::{Event, Happening, Timeline};
 use super::{Recording, Side, StepRecord};
 use crate::check::{CacheRow, Checks, World};
 use crate::program::Program;
@@ -8,25 +10,36 @@ use crate::report::words::counted;
 use crate::tally::Tally;
 use crate::trace::Labels;
 use crate::violation::Violation;
-use stocktake_impl::Stat;
+use std::collections::BTreeMap;
+use stocktake_impl::{Label, Stat};
 use stocktake_model::GroupId;
 
 /// What is kept while a run is recorded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) steps: Vec<StepRecord>,
+    pub(super) names: Labels,
+    pub(super) owners: Owners,
+}
+
+impl Recorder {
+    pub(super) fn new(program: &Program) -> Recorder {
+        Recorder { steps: Vec::new(), names: Labels::of(program), owners: Owners::default() }
+    }
 }
 
 impl Lockstep {
     /// Run a program again and keep everything that a report needs.
     pub fn record(&mut self, program: &Program) -> Recording {
-        let mut recorder = Recorder::default();
+        let mut recorder = Recorder::new(program);
         let result = self.run_watched(program, &mut Tally::default(), Some(&mut recorder));
-        let names = Labels::of(program);
-        self.recording(&names, recorder.steps, result.err())
+        self.note_owners(&mut recorder);
+        let Recorder { steps, names, owners } = recorder;
+        let timeline = self.timeline(program, &steps, owners.finish());
+        Recording { timeline: Some(timeline), ..self.recording(&names, steps, result.err()) }
     }
 
-    /// What a report needs of the execution that has just been run.
+    /// What a report needs of the execution that has just been run, but for its timeline.
     pub(super) fn recording(
         &mut self,
         names: &Labels,
@@ -38,6 +51,37 @@ impl Lockstep {
         let sides = self.sides(names);
         let cached = self.cached(names);
         Recording { steps, sides, cached, violation, timeline: None, stale: None }
+    }
+
+    /// Note what the program's names stand for now.
+    pub(super) fn note_owners(&self, recorder: &mut Recorder) {
+        recorder.owners.note(&self.bindings, &self.books, &self.machine, &recorder.names);
+    }
+
+    /// The steps one after the other, each with the words that it changed; at last what changed at the end.
+    fn timeline(&self, program: &Program, records: &[StepRecord], owners: BTreeMap<Label, String>) -> Timeline {
+        let mut changes = self.env.history().into_iter().peekable();
+        let mut events = Vec::new();
+        let mut lane = 0;
+        let mut records = records.iter().peekable();
+        for (step, action) in program.steps.iter().enumerate() {
+            lane = usize::from(action.cpu().0);
+            let Some(record) = records.next_if(|record| record.step == step) else { continue };
+            let event = |what| Event { lane, step, switch: None, what, differences: Vec::new() };
+            let Some(answer) = record.implementation else {
+                events.push(event(Happening::Skip));
+                continue;
+            };
+            events.push(event(Happening::Begin));
+            while let Some(change) = changes.next_if(|change| change.step <= step) {
+                events.push(event(change.happened()));
+            }
+            events.push(event(Happening::End(answer)));
+        }
+        let step = program.steps.len();
+        let event = |what| Event { lane, step, switch: None, what, differences: Vec::new() };
+        events.extend(changes.map(|change| event(change.happened())));
+        Timeline { lanes: self.cpus.len(), events, owners }
     }
 
     /// Both sides as they are now, a row per group and quantity. Groups that both sides have freed are left out.

@@ -3,7 +3,9 @@
 //! Reports render values and decide nothing: what is a failure is the business of [`crate::replay`] and
 //! [`crate::hunt`]. There are no colours and no terminal codes, so that a report can be kept as it is.
 
+pub mod html;
 pub mod json;
+pub(crate) mod picture;
 pub(crate) mod table;
 pub mod text;
 pub(crate) mod words;
