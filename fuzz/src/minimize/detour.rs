@@ -2,7 +2,7 @@
 //! another step can be deleted.
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
-use super::operands::{cpu, group, objcg};
+use super::operands::{cpu, group, set_group, set_objcg};
 use super::search::Search;
 use crate::program::{Action, Population, Program, Step};
 use crate::violation::Violation;
@@ -86,10 +86,10 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
         }
     }
     for number in 0..population.groups as u16 {
-        with(&mut |step| group(&mut step.action).map(|group| *group = GroupId(number)).is_some());
+        with(&mut |step| set_group(&mut step.action, GroupId(number)));
     }
     for number in 0..population.objcgs as u16 {
-        with(&mut |step| objcg(&mut step.action).map(|objcg| *objcg = ObjcgId(number)).is_some());
+        with(&mut |step| set_objcg(&mut step.action, ObjcgId(number)));
     }
     for number in 0..cpus {
         with(&mut |step| {
@@ -98,9 +98,9 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
         });
     }
     let Action::Op(action) = step.action else { return all };
-    let charge = group(&mut step.action.clone()).map(|group| Op::Charge {
+    let charge = group(&step.action).map(|group| Op::Charge {
         new: ChargeId(population.charges as u16),
-        group: *group,
+        group,
         pages: Pages(1),
         force: false,
     });

@@ -1,7 +1,7 @@
 //! Making simpler what cannot be deleted.
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
-use super::operands::{cpu, group, target};
+use super::operands::{cpu, group, set_group, target};
 use super::search::Search;
 use crate::program::{Action, Header, Program, Step};
 use crate::violation::Violation;
@@ -121,19 +121,13 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     /// The group of the step nearer to root.
     fn move_up(&mut self, index: usize) {
         let parents = parents(&self.best);
-        let Some(now) = self.best.steps.get_mut(index).and_then(|step| group(&mut step.action).copied())
-        else {
-            return;
-        };
+        let Some(now) = self.best.steps.get(index).and_then(|step| group(&step.action)) else { return };
         let up =
             std::iter::successors(Some(now), |group| parents.get(group.index()).copied().flatten()).skip(1);
         // Root first.
         let mut up: Vec<GroupId> = up.collect();
         up.reverse();
-        up.into_iter().any(|ancestor| {
-            let change = |step: &mut Step| group(&mut step.action).is_some_and(|group| set(group, ancestor));
-            self.attempt_step(index, change)
-        });
+        up.into_iter().any(|ancestor| self.attempt_step(index, |step| set_group(&mut step.action, ancestor)));
     }
 
     /// Smaller numbers: each for itself, then two of them by the same amount, for what matters may be their

@@ -1,8 +1,10 @@
 //! What "smaller" means.
 
 use super::amounts::amounts;
+use super::operands::target;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, SlabOp};
+use crate::trace::visit::{Kind, Role, visit};
+use stocktake_model::{Mode, Op, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -57,50 +59,21 @@ impl Size {
                 .fold(size.amounts, |sum, amount| sum.saturating_add(amount.value.map_or(0, |n| n + 1)));
             let Action::Op(op) = step.action else { continue };
             size.extras += usize::from(op.fail.is_some());
-            let depth = |group: GroupId| depths.get(group.index()).copied().unwrap_or(0);
+            let depth = |group: u16| depths.get(usize::from(group)).copied().unwrap_or(0);
+            visit(&mut { step.action }, |role, kind, number| {
+                if role == Role::Use && kind == Kind::Group {
+                    size.depths += depth(*number);
+                }
+            });
+            size.places += target(&mut { step.action }).map_or(0, |target| u64::from(target.0));
             match op.op {
                 Op::Mkdir { parent, .. } => {
-                    let own = depth(parent) + 1;
-                    size.depths += own;
+                    let own = depth(parent.0) + 1;
+                    size.depths += 1;
                     depths.push(own);
                 }
-                Op::Charge { group, force, .. } => {
-                    size.depths += depth(group);
-                    size.extras += usize::from(force);
-                }
-                Op::Rmdir { group }
-                | Op::SetMax { group, .. }
-                | Op::SetSwapMax { group, .. }
-                | Op::SetMemswMax { group, .. }
-                | Op::ObjcgFrom { group, .. }
-                | Op::SwapIn { faulter: group, .. }
-                | Op::DrainAll { group }
-                | Op::Mm(
-                    MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. },
-                ) => {
-                    size.depths += depth(group);
-                }
-                Op::Slab(SlabOp::Alloc { group, .. }) | Op::Page(PageOp::File { group, .. }) => {
-                    size.depths += depth(group);
-                }
-                Op::Page(PageOp::Anon { group, huge, .. })
-                | Op::Shmem(ShmemOp::Fault { group, huge, .. } | ShmemOp::Lookup { group, huge, .. }) => {
-                    size.depths += depth(group);
-                    size.extras += usize::from(huge);
-                }
-                Op::Page(PageOp::FreeList { list }) => size.extras += list.iter().count() - 1,
-                Op::Shmem(ShmemOp::Swapoff { group }) => size.depths += depth(group),
+                Op::Charge { force, .. } => size.extras += usize::from(force),
                 Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
-                Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => {
-                    size.depths += depth(group)
-                }
-                Op::Mapped(MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to }) => {
-                    size.depths += depth(from) + depth(to);
-                }
-                Op::CpuDown { target }
-                | Op::CpuUp { target }
-                | Op::CpuIsolate { target }
-                | Op::CpuUnisolate { target } => size.places += u64::from(target.0),
                 _ => {}
             }
         }

@@ -95,7 +95,7 @@ mod spelling;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod visit;
+pub(crate) mod visit;
 mod words;
 mod write;
 
