@@ -43,11 +43,15 @@ pub(super) fn minimize(args: &Args) -> Result<Exit, Problem> {
         ))
         .help(format!("`stocktake explain {}` tells what it does", shown(&args.file))));
     };
-    let Minimized { program: small, violation, steps_spent, exhausted } =
+    let Minimized { program: small, violation, preemptions, steps_spent, exhausted } =
         make_small(&program, &violation, &mut runner, BUDGET);
     let trace = text::artifact(engine, &small, &violation);
+    let schedule = match small.parallel {
+        Some(_) => format!(" and {}", counted(preemptions as u64, "preemption")),
+        None => String::new(),
+    };
     let mut story = format!(
-        "{} minimised to {}, by running {}\n",
+        "{} minimised to {}{schedule}, by running {}\n",
         counted(program.steps.len() as u64, "step"),
         small.steps.len(),
         counted(steps_spent, "step")

@@ -3,9 +3,9 @@
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
 use super::operands::{cpu, group, set_group, set_objcg};
+use super::run::Run;
 use super::search::Search;
-use crate::program::{Action, Population, Program, Step};
-use crate::violation::Violation;
+use crate::program::{Action, Population, Step};
 use stocktake_model::{ChargeId, CpuId, GroupId, MappedOp, ObjcgId, Op, Pages};
 
 /// Detours are tried only in programs of at most so many steps.
@@ -15,7 +15,7 @@ const DELETIONS_UP_TO: usize = 18;
 /// What can stand in for any operation.
 const BROAD: [Op; 5] = [Op::Drain, Op::Work, Op::Grace, Op::Quiesce, Op::DrainAll { group: GroupId::ROOT }];
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// Try all detours up to the first that helps.
     pub(super) fn detour(&mut self) {
         if self.len() > DETOURS_UP_TO || self.best.parallel.is_some() {

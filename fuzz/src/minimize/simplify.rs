@@ -2,17 +2,18 @@
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
 use super::operands::{cpu, group, set_group, target};
+use super::run::Run;
 use super::search::Search;
 use crate::program::{Action, Header, Program, Step};
-use crate::violation::Violation;
 use stocktake_model::{CpuId, GroupId, Mode, Op, SlabOp};
 
 /// Pairs of numbers are lowered together only in programs of at most so many steps.
 const PAIRS_UP_TO: usize = 24;
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// All ways of making a program simpler.
     pub(super) fn simplify(&mut self) {
+        self.simplify_lanes();
         self.simplify_situation();
         self.simplify_cpus();
         for index in 0..self.len() {
@@ -25,7 +26,6 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
 
     /// Header lines back to their defaults, or to smaller values.
     fn simplify_situation(&mut self) {
-        self.attempt_with(|program| program.parallel.take().is_some());
         for mode in [Mode::V2, Mode::V1] {
             self.attempt_with(|program| set(&mut program.header.mode, mode));
         }

@@ -4,6 +4,7 @@ use super::amounts::amounts;
 use super::operands::target;
 use crate::program::{Action, Header, Program};
 use crate::trace::visit::{Kind, Role, visit};
+use std::collections::BTreeSet;
 use stocktake_model::{Mode, Op, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
@@ -12,6 +13,12 @@ use stocktake_model::{Mode, Op, SlabOp};
 pub(super) struct Size {
     pub(super) steps: usize,
     is_parallel: bool,
+    /// Switches in the middle of operations: known only once the program has been run.
+    preemptions: usize,
+    /// CPUs that have a lane.
+    lanes: usize,
+    in_lanes: usize,
+    groups: usize,
     /// Injected failures, forced charges and insisted outcomes.
     extras: usize,
     cpus: u8,
@@ -28,13 +35,17 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The size of a program that is fixed up.
+    /// The size of a program that is fixed up, if it needs no preemption.
     pub(super) fn of(program: &Program) -> Size {
         let header = &program.header;
         let usual = Header::default();
         let mut size = Size {
             steps: program.steps.len(),
             is_parallel: program.parallel.is_some(),
+            preemptions: 0,
+            lanes: 0,
+            in_lanes: 0,
+            groups: 0,
             extras: 0,
             cpus: header.cpus,
             mode: match header.mode {
@@ -48,6 +59,11 @@ impl Size {
             places: 0,
             amounts: 0,
         };
+        if let Some(first) = program.parallel {
+            let cpus: BTreeSet<u8> = program.steps.iter().skip(first).map(|step| step.cpu().0).collect();
+            size.lanes = cpus.len();
+            size.in_lanes = program.steps.len().saturating_sub(first);
+        }
         // By the group's number.
         let mut depths = vec![0];
         for step in &program.steps {
@@ -70,6 +86,7 @@ impl Size {
                 Op::Mkdir { parent, .. } => {
                     let own = depth(parent.0) + 1;
                     size.depths += 1;
+                    size.groups += 1;
                     depths.push(own);
                 }
                 Op::Charge { force, .. } => size.extras += usize::from(force),
@@ -78,5 +95,14 @@ impl Size {
             }
         }
         size
+    }
+
+    /// The size with so many preemptions.
+    pub(super) fn with_preemptions(self, preemptions: usize) -> Size {
+        Size { preemptions, ..self }
+    }
+
+    pub(super) fn preemptions(&self) -> usize {
+        self.preemptions
     }
 }
