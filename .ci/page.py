@@ -110,7 +110,7 @@ def frames_wanted(trace):
     if timeline is not None:
         in_lanes = {event["step"] for event in timeline["events"]}
         rows = min(in_lanes, default=len(steps))
-        rows += sum(event["step"] < len(steps) for event in timeline["events"])
+        rows += len(timeline["events"])
     at_the_end = violation is None or violation["step"] >= len(steps)
     return rows + at_the_end
 

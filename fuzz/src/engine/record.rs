@@ -59,7 +59,12 @@ impl Lockstep {
     }
 
     /// The steps one after the other, each with the words that it changed; at last what changed at the end.
-    fn timeline(&self, program: &Program, records: &[StepRecord], owners: BTreeMap<Label, String>) -> Timeline {
+    fn timeline(
+        &self,
+        program: &Program,
+        records: &[StepRecord],
+        owners: BTreeMap<Label, String>,
+    ) -> Timeline {
         let mut changes = self.env.history().into_iter().peekable();
         let mut events = Vec::new();
         let mut lane = 0;

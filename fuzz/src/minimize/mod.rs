@@ -15,6 +15,7 @@
 mod amounts;
 mod delete;
 mod detour;
+mod interleaved;
 mod lanes;
 mod operands;
 mod run;
@@ -26,9 +27,10 @@ mod size;
 mod tests;
 
 use crate::engine::runner::Runner;
-use crate::program::{Expect, Program};
+use crate::program::{Drive, Expect, Program};
 use crate::tally::Tally;
 use crate::violation::Violation;
+use interleaved::Interleaved;
 use run::Run;
 use search::Search;
 
@@ -60,10 +62,17 @@ pub fn minimize(
     runner: &mut Runner,
     budget_steps: u64,
 ) -> Minimized {
-    let mut tally = Tally::default();
-    let mut minimized = minimize_with(program, violation, budget_steps, |candidate: &Program| {
-        runner.run(candidate, &mut tally).err().map(|violation| *violation)
-    });
+    let mut scheduled = runner.scheduled(program);
+    scheduled.header.drive = Drive::default();
+    let mut minimized = match runner.interleave() {
+        Some(engine) => minimize_with(&scheduled, violation, budget_steps, Interleaved::new(engine)),
+        None => {
+            let mut tally = Tally::default();
+            minimize_with(program, violation, budget_steps, |candidate: &Program| {
+                runner.run(candidate, &mut tally).err().map(|violation| *violation)
+            })
+        }
+    };
     let recorded = runner.record(&minimized.program).violation;
     if let Some(recorded) = recorded.filter(|recorded| recorded.signature() == violation.signature()) {
         minimized.violation = recorded;

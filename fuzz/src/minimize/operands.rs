@@ -1,7 +1,7 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
 use crate::program::{Action, Step};
-use crate::trace::visit::{Kind, Role, outcome_group, visit};
+use crate::trace::{Kind, Role, outcome_group, visit};
 use stocktake_model::{CpuId, GroupId, ObjcgId, Op};
 
 /// The group that a step is about, its first; for `mkdir` the parent.

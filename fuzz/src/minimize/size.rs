@@ -3,7 +3,7 @@
 use super::amounts::amounts;
 use super::operands::target;
 use crate::program::{Action, Header, Program};
-use crate::trace::visit::{Kind, Role, visit};
+use crate::trace::{Kind, Role, visit};
 use std::collections::BTreeSet;
 use stocktake_model::{Mode, Op, SlabOp};
 

@@ -13,7 +13,7 @@
 //!
 //! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
 //! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`verdict`] the checks
-//! where an operation ends; [`stuck`] deadlocks.
+//! where an operation ends; [`stuck`] deadlocks; [`search`] many schedules of one program.
 
 mod board;
 mod claims;
@@ -23,6 +23,7 @@ mod flight;
 mod lane;
 mod limits;
 mod schedule;
+mod search;
 mod stuck;
 #[cfg(test)]
 mod tests;

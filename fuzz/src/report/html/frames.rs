@@ -53,8 +53,8 @@ pub(super) fn frames(replay: &Replay) -> Vec<FrameJson> {
     let rows = recording.timeline.as_ref().map_or_else(Vec::new, |made| Picture::of(program, made).rows);
     let lanes_begin = program.parallel.unwrap_or(program.steps.len());
     let (before, lanes): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.step < lanes_begin);
-    let (lanes, end): (Vec<&Row>, Vec<&Row>) =
-        lanes.into_iter().partition(|row| row.step < program.steps.len());
+    // Of a sequential program, what is left is what the checks at the end changed.
+    let (lanes, end) = if program.parallel.is_some() { (lanes, Vec::new()) } else { (Vec::new(), lanes) };
     let mut frames = steps(program, recording, &before, lanes_begin);
     frames.extend(lanes.into_iter().map(event));
     let all_ran = recording.violation.as_ref().is_none_or(|violation| violation.step >= program.steps.len());
@@ -131,7 +131,7 @@ fn steps(program: &Program, recording: &Recording, rows: &[&Row], end: usize) ->
 fn event(row: &Row) -> FrameJson {
     FrameJson {
         lane: row.lane,
-        step: Some(row.step),
+        step: row.is_of_program.then_some(row.step),
         kind: row.what.kind(),
         text: row.what.text(),
         switch: row.switch.map(|(switch, lane)| SwitchJson {

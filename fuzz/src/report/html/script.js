@@ -170,7 +170,8 @@
 
     const step = frame.step === null ? null : story.replay.steps[frame.step];
     $('now-where').textContent = step
-      ? `CPU ${frame.lane} · step ${frame.step}: ${step.operation}` : 'after the last step';
+      ? `CPU ${frame.lane} · step ${frame.step}: ${step.operation}`
+      : frame.kind === 'end' && number === frames.length - 1 ? 'after the last step' : `CPU ${frame.lane} · queued work`;
     $('now-what').textContent = frame.text;
     $('now-why').textContent = frame.switch ? `CPU ${frame.switch.lane}: ${frame.switch.why}` : '';
     $('now-why').hidden = !frame.switch;

@@ -40,6 +40,7 @@ impl MadeUp {
             cached: Vec::new(),
             violation: None,
             timeline: Some(timeline),
+            stale: None,
         };
         MadeUp { program: parse(lines), recording, running: None }
     }

@@ -41,8 +41,10 @@ pub(crate) struct Row {
     pub(crate) events: usize,
     /// The lane whose column it is in.
     pub(crate) lane: usize,
-    /// Index of the operation in the program.
+    /// Index of the operation in the program; beyond its end for work that ran by itself, and for the checks at the end.
     pub(crate) step: usize,
+    /// Whether the program has that operation.
+    pub(crate) is_of_program: bool,
     /// Why another lane than before runs from here on, and which ran before.
     pub(crate) switch: Option<(Switch, usize)>,
     /// What happened.
@@ -119,6 +121,7 @@ impl Picture {
                 events: 1,
                 lane: event.lane,
                 step: event.step,
+                is_of_program: event.step < program.steps.len(),
                 switch: event.switch.zip(before.filter(|before| *before != event.lane)),
                 what: told(program, &labels, &words, event),
                 differences: event.differences.clone(),
@@ -158,7 +161,8 @@ fn told(program: &Program, labels: &Labels, words: &Words<'_>, event: &Event) ->
             let text = labels.step(step);
             text.split_once(' ').map_or_else(|| text.clone(), |(_, rest)| rest.to_owned())
         }
-        None => "checks at the end".to_owned(),
+        // Queued work that nobody asked for: a worker found its CPU idle.
+        None => "queued work".to_owned(),
     };
     match &event.what {
         Happening::Begin => Told::Begin(operation(event.step)),

@@ -116,7 +116,7 @@ fn cells(row: &Row, lanes: usize, shorten: &mut Shorten) -> Vec<Cell> {
             _ => (bars(open), bars(open)),
         };
         cell.paragraphs.push(shorten.text(&match &row.what {
-            Told::Begin(operation) => format!("{operation}  [step {}]", row.step),
+            Told::Begin(operation) if row.is_of_program => format!("{operation}  [step {}]", row.step),
             what => what.text(),
         }));
         for differing in &row.differences {
