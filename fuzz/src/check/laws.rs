@@ -32,7 +32,7 @@ impl World<'_> {
     }
 
     /// A group's words without what is in flight.
-    pub(super) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
+    pub(crate) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
         let mut view = self.machine.memcg(memcg)?;
         if self.flight.is_some() {
             let index = memcg.index();
@@ -46,7 +46,7 @@ impl World<'_> {
     }
 
     /// An objcg's words without what is in flight.
-    pub(super) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
+    pub(crate) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
         let mut view = self.machine.objcg(objcg)?;
         if self.flight.is_some() {
             view.refs -= self.added(What::ObjcgRefs, objcg.index());

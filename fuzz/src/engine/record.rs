@@ -4,7 +4,7 @@ use super::lockstep::Lockstep;
 use super::owners::Owners;
 use super::timeline::{Event, Happening, Timeline};
 use super::{Recording, Side, StepRecord};
-use crate::check::{CacheRow, Checks, World};
+use crate::check::{CacheRow, Checks, InFlight, World};
 use crate::program::Program;
 use crate::report::words::counted;
 use crate::tally::Tally;
@@ -20,12 +20,21 @@ pub(super) struct Recorder {
     pub(super) steps: Vec<StepRecord>,
     pub(super) names: Labels,
     pub(super) owners: Owners,
+    /// Both sides when a check failed, if something has run since then.
+    pub(super) moment: Option<Moment>,
 }
 
 impl Recorder {
     pub(super) fn new(program: &Program) -> Recorder {
-        Recorder { steps: Vec::new(), names: Labels::of(program), owners: Owners::default() }
+        Recorder { steps: Vec::new(), names: Labels::of(program), owners: Owners::default(), moment: None }
     }
+}
+
+/// Both sides, and what is cached, at one moment.
+#[derive(Debug)]
+pub(super) struct Moment {
+    sides: Vec<Side>,
+    cached: Vec<String>,
 }
 
 impl Lockstep {
@@ -34,9 +43,9 @@ impl Lockstep {
         let mut recorder = Recorder::new(program);
         let result = self.run_watched(program, &mut Tally::default(), Some(&mut recorder));
         self.note_owners(&mut recorder);
-        let Recorder { steps, names, owners } = recorder;
+        let Recorder { steps, names, owners, moment } = recorder;
         let timeline = self.timeline(program, &steps, owners.finish());
-        Recording { timeline: Some(timeline), ..self.recording(&names, steps, result.err()) }
+        Recording { timeline: Some(timeline), ..self.recording(&names, steps, result.err(), moment) }
     }
 
     /// What a report needs of the execution that has just been run, but for its timeline.
@@ -45,12 +54,23 @@ impl Lockstep {
         names: &Labels,
         steps: Vec<StepRecord>,
         violation: Option<Box<Violation>>,
+        moment: Option<Moment>,
     ) -> Recording {
         let violation =
             violation.map(|violation| Violation { provenance: self.provenance(names), ..*violation });
-        let sides = self.sides(names);
-        let cached = self.cached(names);
+        let Moment { sides, cached } = moment.unwrap_or_else(|| self.moment(names, None, |_| false));
         Recording { steps, sides, cached, violation, timeline: None, stale: None }
+    }
+
+    /// Both sides as they are now, without what operations under way have in flight. The stocks of a busy CPU are
+    /// taken from it.
+    pub(super) fn moment(
+        &mut self,
+        names: &Labels,
+        flight: Option<&dyn InFlight>,
+        is_busy: impl Fn(usize) -> bool,
+    ) -> Moment {
+        Moment { sides: self.sides(names, flight), cached: self.cached(names, is_busy) }
     }
 
     /// Note what the program's names stand for now.
@@ -86,20 +106,22 @@ impl Lockstep {
         let step = program.steps.len();
         let event = |what| Event { lane, step, switch: None, what, differences: Vec::new() };
         events.extend(changes.map(|change| event(change.happened())));
-        Timeline { lanes: self.cpus.len(), events, owners }
+        Timeline { lanes: self.cpus.len(), events, owners, blamed: self.blamed }
     }
 
     /// Both sides as they are now, a row per group and quantity. Groups that both sides have freed are left out.
-    fn sides(&mut self, names: &Labels) -> Vec<Side> {
+    fn sides(&mut self, names: &Labels, flight: Option<&dyn InFlight>) -> Vec<Side> {
         let mut rows = Vec::new();
-        let world =
-            World { machine: &self.machine, model: &mut self.model, checks: Checks::ALL, flight: None };
-        // A violation may have been noticed before everything that the step changed had been booked.
-        self.books.count_again(&world, &self.cpus);
+        let world = World { machine: &self.machine, model: &mut self.model, checks: Checks::ALL, flight };
+        if flight.is_none() {
+            // A violation may have been noticed before everything that the step changed had been booked. While
+            // operations are under way the books are those of the ones that have ended.
+            self.books.count_again(&world, &self.cpus);
+        }
         for index in 0..self.bindings.groups.len() {
             let group = GroupId(index as u16);
             let book = self.books.group(group);
-            let Some(view) = book.memcg.and_then(|memcg| world.machine.memcg(memcg)) else { continue };
+            let Some(view) = book.memcg.and_then(|memcg| world.memcg(memcg)) else { continue };
             let object = names.group(group);
             let mut row = |quantity, expected: i64, found: i64| {
                 let object = object.to_string();
@@ -129,7 +151,7 @@ impl Lockstep {
                 row("mapped pages", expected.pages.0 as i64, world.machine.stat(memcg, Stat::FileMapped));
                 row("mapped huge", expected.huge as i64, world.machine.stat(memcg, Stat::FilePmdMapped));
             }
-            if let Some(view) = book.bucket.objcg.and_then(|objcg| world.machine.objcg(objcg)) {
+            if let Some(view) = book.bucket.objcg.and_then(|objcg| world.objcg(objcg)) {
                 row("objcg refs", world.model.bucket_refs(group) as i64 + book.bucket.stocks, view.refs);
             }
         }
@@ -147,9 +169,13 @@ impl Lockstep {
     }
 
     /// What is cached where, a line each.
-    fn cached(&self, names: &Labels) -> Vec<String> {
+    fn cached(&self, names: &Labels, is_busy: impl Fn(usize) -> bool) -> Vec<String> {
         let mut lines = Vec::new();
-        for cpu in &self.cpus {
+        for (number, cpu) in self.cpus.iter().enumerate() {
+            if is_busy(number) {
+                lines.push(format!("cpu {number}: in the middle of an operation"));
+                continue;
+            }
             for (memcg, pages) in cpu.cached_pages() {
                 let group = names.group(self.books.group_of(memcg));
                 lines.push(format!("cpu {}: {} of {group}", cpu.id(), counted(pages.0, "page")));

@@ -18,6 +18,8 @@ pub(super) struct FrameJson {
     pub(super) step: Option<usize>,
     pub(super) kind: &'static str,
     pub(super) text: String,
+    /// Whether it changes the word that the violation is about.
+    pub(super) blamed: bool,
     /// Why the lane before this one stopped.
     pub(super) switch: Option<SwitchJson>,
     /// Operations that each lane is in the middle of.
@@ -64,6 +66,7 @@ pub(super) fn frames(replay: &Replay) -> Vec<FrameJson> {
             step: None,
             kind: "end",
             text: "every CPU is drained, all work runs, everything is checked".to_owned(),
+            blamed: end.iter().any(|row| row.blamed),
             switch: None,
             open: Vec::new(),
             words: end.into_iter().filter_map(word).collect(),
@@ -109,8 +112,10 @@ fn steps(program: &Program, recording: &Recording, rows: &[&Row], end: usize) ->
             },
         };
         let mut words = Vec::new();
+        let mut blamed = false;
         while let Some(row) = rows.next_if(|row| row.step <= index) {
             words.extend(word(row));
+            blamed |= row.blamed;
         }
         let text = labels.step(step);
         let operation = text.split_once(' ').map_or(text.as_str(), |(_, rest)| rest);
@@ -119,6 +124,7 @@ fn steps(program: &Program, recording: &Recording, rows: &[&Row], end: usize) ->
             step: Some(index),
             kind,
             text: format!("{operation} → {answer}"),
+            blamed,
             switch: None,
             open: Vec::new(),
             words,
@@ -134,6 +140,7 @@ fn event(row: &Row) -> FrameJson {
         step: row.is_of_program.then_some(row.step),
         kind: row.what.kind(),
         text: row.what.text(),
+        blamed: row.blamed,
         switch: row.switch.map(|(switch, lane)| SwitchJson {
             lane,
             why: reason(switch),

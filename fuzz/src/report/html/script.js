@@ -35,7 +35,8 @@
 
   const signs = { begin: '┌', end: '└', skip: '×', step: '', assert: '' };
   const rows = frames.map((frame, number) => {
-    const row = make('tr', `kind-${frame.kind}`);
+    const row = make('tr', frame.blamed ? `kind-${frame.kind} blamed` : `kind-${frame.kind}`);
+    if (frame.blamed) row.title = 'changes what the violation is about';
     row.id = `event-${number}`;
     row.append(make('td', 'number', String(number)));
     for (let lane = 0; lane < story.lanes; lane++) {

@@ -24,6 +24,8 @@ struct EventJson {
     word: Option<String>,
     old: Option<String>,
     new: Option<String>,
+    /// Whether it changes the word that the violation is about.
+    blamed: bool,
     differences: Vec<DifferenceJson>,
 }
 
@@ -94,6 +96,7 @@ fn event(row: &Row) -> EventJson {
         word: word.map(ToString::to_string),
         old: values.map(|(old, _)| old.clone()),
         new: values.map(|(_, new)| new.clone()),
+        blamed: row.blamed,
         differences: row.differences.iter().map(DifferenceJson::of).collect(),
     }
 }

@@ -33,7 +33,7 @@ impl MadeUp {
             (What::FolioGeneration, 0, "p1"),
         ];
         let owners = names.map(|(arena, slot, name)| (Label::new(arena, slot), name.to_owned()));
-        let timeline = Timeline { lanes, events: Vec::new(), owners: BTreeMap::from(owners) };
+        let timeline = Timeline { lanes, events: Vec::new(), owners: BTreeMap::from(owners), blamed: None };
         let recording = Recording {
             steps: Vec::new(),
             sides: Vec::new(),
@@ -122,6 +122,7 @@ pub(crate) fn lost_update() -> MadeUp {
     made.differs("A", "usage", 3, 1);
     made.event(0, 1, None, Happening::End(Outcome::Done));
     made.answered(1, Outcome::Done);
+    made.timeline().blamed = Some(Label::new(What::MemoryUsage, 1));
     made.recording.violation = Some(Violation {
         invariant: Invariant::I1,
         aspect: "usage",

@@ -13,7 +13,7 @@ mod words;
 use crate::engine::timeline::{Difference, Event, Happening, Switch, Timeline};
 use crate::program::Program;
 use crate::trace::Labels;
-use stocktake_impl::Access;
+use stocktake_impl::{Access, Label};
 use words::Words;
 
 pub(crate) use waits::Waiting;
@@ -49,6 +49,8 @@ pub(crate) struct Row {
     pub(crate) switch: Option<(Switch, usize)>,
     /// What happened.
     pub(crate) what: Told,
+    /// Whether it changes the word that the violation is about.
+    pub(crate) blamed: bool,
     /// What differs from here on, or no longer.
     pub(crate) differences: Vec<Difference>,
     /// Operations that each lane is in the middle of after this row: more than one where an interrupt runs.
@@ -124,6 +126,7 @@ impl Picture {
                 is_of_program: event.step < program.steps.len(),
                 switch: event.switch.zip(before.filter(|before| *before != event.lane)),
                 what: told(program, &labels, &words, event),
+                blamed: timeline.blamed.is_some_and(|blamed| changes(event, blamed)),
                 differences: event.differences.clone(),
                 open: open.clone(),
             });
@@ -144,6 +147,11 @@ impl Picture {
         picture.rows = fold::repeats(fold::quiet(timeline, picture.rows));
         picture
     }
+}
+
+/// Whether an event changes this word.
+fn changes(event: &Event, word: Label) -> bool {
+    matches!(event.what, Happening::Access { label, old, new, .. } if label == word && old != new)
 }
 
 /// The count of a lane; a lane beyond those that the timeline speaks of gets a column too.

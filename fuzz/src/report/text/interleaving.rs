@@ -28,6 +28,9 @@ pub(super) fn interleaving(program: &Program, timeline: Option<&Timeline>, verdi
     if let Some(verdict) = verdict {
         let _ = writeln!(text, "=> {verdict}");
     }
+    if picture.rows.iter().any(|row| row.blamed) {
+        text.push_str("   * changes what the violation is about\n");
+    }
     text.push_str(&shorten.legend());
     text.push('\n');
     text.push_str(&waits(program, &picture.waits));
@@ -42,7 +45,8 @@ struct Lines {
 }
 
 fn grid(picture: &Picture, shorten: &mut Shorten) -> String {
-    let margin = picture.rows.last().map_or(1, |row| row.event.to_string().len());
+    // Room for a star.
+    let margin = picture.rows.last().map_or(1, |row| row.event.to_string().len()) + 2;
     let rows: Vec<(&Row, Vec<Cell>)> =
         picture.rows.iter().map(|row| (row, cells(row, picture.lanes, shorten))).collect();
     let room = WIDTH - margin - GAP * picture.lanes;
@@ -53,6 +57,7 @@ fn grid(picture: &Picture, shorten: &mut Shorten) -> String {
     for (row, cells) in rows {
         let number = match row.what {
             Told::Again { .. } => "…".to_owned(),
+            _ if row.blamed => format!("* {}", row.event),
             _ => row.event.to_string(),
         };
         let cells = cells.into_iter().zip(&widths).map(|(cell, &width)| cell.lines(width)).collect();
