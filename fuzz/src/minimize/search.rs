@@ -9,7 +9,7 @@ use crate::trace::fix_up;
 use crate::violation::Violation;
 
 /// The part of the budget that is left which one candidate may use up in search of a schedule.
-const SHARE: u64 = 256;
+const SHARE: u64 = 1024;
 /// What it may use at least.
 const LEAST_SHARE: u64 = 2000;
 
