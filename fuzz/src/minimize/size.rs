@@ -5,7 +5,7 @@ use super::operands::target;
 use crate::program::{Action, Header, Program};
 use crate::trace::{Kind, Role, visit};
 use std::collections::BTreeSet;
-use stocktake_model::{Mode, Op, SlabOp};
+use stocktake_model::{Mode, Op, PageOp, ShmemOp, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -90,6 +90,11 @@ impl Size {
                     depths.push(own);
                 }
                 Op::Charge { force, .. } => size.extras += usize::from(force),
+                Op::Page(PageOp::Anon { huge, .. })
+                | Op::Shmem(ShmemOp::Fault { huge, .. } | ShmemOp::Lookup { huge, .. }) => {
+                    size.extras += usize::from(huge);
+                }
+                Op::Page(PageOp::FreeList { list }) => size.extras += list.iter().count() - 1,
                 Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
                 _ => {}
             }
