@@ -26,7 +26,8 @@ mod swap;
 
 pub use charge::{Faulted, HUGE_PAGE};
 pub use design::{
-    ChargeDesign, Design, DrainDesign, Kind, MappedDesign, MmDesign, OfflineDesign, ShmemDesign, SlabDesign,
+    ChargeDesign, Design, DrainDesign, Kind, KmemRootDesign, MappedDesign, MmDesign, ObjcgDesign, OfflineDesign,
+    ShmemDesign, SlabDesign,
     StockDesign, UnknownVariant, VARIANTS, Variant,
 };
 pub use fault::{Fault, Faults};

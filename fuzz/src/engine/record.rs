@@ -12,7 +12,7 @@ use crate::trace::Labels;
 use crate::violation::Violation;
 use std::collections::BTreeMap;
 use stocktake_impl::{Label, Stat};
-use stocktake_model::GroupId;
+use stocktake_model::{GroupId, ObjectRule};
 
 /// What is kept while a run is recorded.
 #[derive(Debug)]
@@ -151,8 +151,10 @@ impl Lockstep {
                 row("mapped pages", expected.pages.0 as i64, world.machine.stat(memcg, Stat::FileMapped));
                 row("mapped huge", expected.huge as i64, world.machine.stat(memcg, Stat::FilePmdMapped));
             }
-            if let Some(view) = book.bucket.objcg.and_then(|objcg| world.objcg(objcg)) {
-                row("objcg refs", world.model.bucket_refs(group) as i64 + book.bucket.stocks, view.refs);
+            let objcg = book.bucket.objcg.filter(|_| world.model.object_rule() == ObjectRule::Bytes);
+            if let Some(view) = objcg.and_then(|objcg| world.objcg(objcg)) {
+                let expected = world.objcg_holders(group, &book.bucket).iter().map(|(_, n)| n).sum();
+                row("objcg refs", expected, view.refs);
             }
         }
         for CacheRow { name, birth, refs, .. } in self.books.slab.rows(&self.machine) {
