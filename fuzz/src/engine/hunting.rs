@@ -31,6 +31,11 @@ impl Write {
 pub(crate) struct Injected(Cell<Option<Failure>>);
 
 impl Injected {
+    /// Injected into an operation that is about to begin.
+    pub(crate) fn of(fail: Option<Failure>) -> Injected {
+        Injected(Cell::new(fail))
+    }
+
     /// Inject it.
     pub(crate) fn set(&self, fail: Option<Failure>) {
         self.0.set(fail);

@@ -50,8 +50,8 @@ use lane::{Job, Lane, Pin, Shared, Signal};
 use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Failing, Label, Machine};
-use stocktake_model::{CpuId, Failure, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
+use stocktake_impl::{Cpu, Label, Machine};
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
@@ -494,11 +494,7 @@ impl Interleave {
             mode: self.core.model.config().mode,
             step,
             index,
-            failing: step.fail.map(|fail| match fail {
-                Failure::Alloc => Failing::Alloc,
-                Failure::Trylock => Failing::Trylock,
-                Failure::Insert => Failing::Insert,
-            }),
+            fail: step.fail,
             pins,
             watched: self.checked,
             outcome: None,
