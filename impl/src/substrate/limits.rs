@@ -50,13 +50,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`Errno::Busy`] if the usage is above it.
-    pub fn set_kmem_max<E: Env>(
-        &self,
-        e: &E,
-        cpu: &mut Cpu,
-        memcg: MemcgRef,
-        max: u64,
-    ) -> Result<(), Errno> {
+    pub fn set_kmem_max<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
         self.resize_max(e, cpu, memcg, Which::Kmem, max)
     }
 
