@@ -184,7 +184,19 @@ impl Fault {
     pub fn needs_overlap(self) -> bool {
         matches!(
             self,
-            Fault::S6 | Fault::S8 | Fault::B14 | Fault::B14b | Fault::B15 | Fault::B21 | Fault::B21b
+            Fault::S6
+                | Fault::S8
+                | Fault::B14
+                | Fault::B14b
+                | Fault::B15
+                | Fault::B21
+                | Fault::B21b
+                | Fault::S13
+                | Fault::S14
+                | Fault::B1
+                | Fault::B3
+                | Fault::B10
+                | Fault::B53
         )
     }
 

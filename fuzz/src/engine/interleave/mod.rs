@@ -51,7 +51,7 @@ use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Label, Machine};
-use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome};
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
