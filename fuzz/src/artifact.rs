@@ -79,6 +79,24 @@ pub fn write_new(dir: &Path, stem: &str, text: &str) -> Result<PathBuf, Artifact
     })
 }
 
+/// Write `text` to the file `path`, which appears complete or not at all. One that has this text already is left as it
+/// is; nothing is ever written over another text.
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] if the file has another text, and whatever the file system refuses.
+pub fn write_as(path: &Path, text: &str) -> io::Result<()> {
+    if has_text(path, text) {
+        return Ok(());
+    }
+    let stem = file_stem(&path.file_name().unwrap_or_default().to_string_lossy());
+    Draft::write(folder_of(path), &stem, text)?.place(path, text)
+}
+
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The folder for findings if none is given: `fuzz/artifacts` of the workspace, or the current folder outside one.
 pub fn default_dir() -> PathBuf {
     workspace_root().map_or_else(|| PathBuf::from("."), |root| root.join("fuzz").join("artifacts"))

@@ -71,6 +71,9 @@ goals! {
         BytesBypassed, "bytes-bypassed", "the byte stock's trylock fails, and the leftover is used";
         ObjectOverPage, "object-over-page", "an object larger than a page is charged";
         ObjcgWalkUp, "objcg-walk-up", "a removed group has no objcg any more, and an ancestor's is taken";
+        ObjcgSwitched, "objcg-switched", "a grace period after a group's removal its objcg's references are counted in one place";
+        ObjcgSwitchedInUse, "objcg-switched-in-use", "an objcg is still held when its references come to be counted in one place";
+        MkdirUndone, "mkdir-undone", "a group that has its id cannot be made, and is undone";
         ObjcgReleasedByDrain, "objcg-released-by-drain", "a drain puts the last reference of an objcg";
         ObjcgReleasedWithPages, "objcg-released-with-pages", "an objcg is released with whole pages left over";
         ReparentedActive, "reparented-active", "the objcg of a removed group goes to its parent";
@@ -168,6 +171,9 @@ goals! {
         FailedFaultRaced, "failed-fault-raced", "a fault fails after its index entry has changed";
     }
     elsewhere {
+        ObjcgWalkUpKilled, "objcg-walk-up-killed", "overlapping operations: the objcg of a group is found, but it has just been killed";
+        KmemRefused, "kmem-refused", "objcg=page-kmem, v1: the kmem counter refuses, and the memory counter is given back";
+        KmemFreedByRemovedGroup, "kmem-freed-by-removed-group", "objcg=page-kmem: pages of a removed group are freed";
         CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
         CacheNotScheduled, "cache-not-scheduled", "slab=page-pins, 5.3: the creation of a group's cache cannot be scheduled";
         CacheReparented, "cache-reparented", "slab=5.3: a cache goes to the parent of a removed group";

@@ -76,7 +76,7 @@ impl Header {
 impl Header {
     /// The design that is run: a fault brings along the variant of the room that it is planted into.
     pub fn design_with_faults(&self) -> Design {
-        self.faults.iter().fold(self.design, |design, fault| fault.design(design))
+        self.faults.iter().fold(self.design, |design, fault| fault.design(design)).consistent()
     }
 }
 

@@ -333,6 +333,21 @@ fn minimising_keeps_the_violation() {
 }
 
 #[test]
+fn a_page_is_written_beside_the_report() {
+    let place = Place::new("page");
+    place.write("insists.trace", INSISTS);
+    let alone = place.run(&["explain", "insists.trace"]).exits(0);
+    let ran = place.run(&["explain", "insists.trace", "--html", "page.html"]).exits(0);
+    assert_eq!(ran.stdout, alone.stdout);
+    assert!(ran.stderr.contains("page.html"), "{}", ran.stderr);
+    let page = place.read("page.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("stocktake replay insists.trace"));
+    // The same page may be written again.
+    place.run(&["explain", "insists.trace", "--html", "page.html"]).exits(0);
+    assert_eq!(place.list("."), ["insists.trace", "page.html"]);
+}
+
+#[test]
 fn statistics_of_a_corpus() {
     let place = Place::workspace("stats", &[("a.trace", FINE), ("b.trace", INSISTS)]);
     let text = place.run(&["corpus", "stats"]).exits(0).stdout;

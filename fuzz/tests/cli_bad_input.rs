@@ -158,6 +158,19 @@ fn a_minimised_trace_that_cannot_be_written() {
 }
 
 #[test]
+fn a_page_is_not_written_over_something_else() {
+    let place = Place::new("unwritable-page");
+    place.write("fine.trace", FINE);
+    place.write("mine", "my own text");
+    for out in ["mine", "mine/below", "no/such/folder", ".", "/", "fine.trace"] {
+        let ran = place.run(&["explain", "fine.trace", "--html", out]).exits(2);
+        assert!(ran.stderr.contains("error: ") && ran.stderr.contains("help: "), "{}", ran.stderr);
+    }
+    assert_eq!((place.read("mine"), place.read("fine.trace")), ("my own text".into(), FINE.into()));
+    assert_eq!(place.list("."), ["fine.trace", "mine"]);
+}
+
+#[test]
 fn a_trace_without_a_violation_cannot_be_minimised() {
     let place = Place::new("nothing-to-minimise");
     place.write("fine.trace", FINE);

@@ -14,6 +14,10 @@ pub struct Design {
     pub drain: DrainDesign,
     /// The order of the steps that take a group offline.
     pub offline: OfflineDesign,
+    /// How kernel objects are charged.
+    pub objcg: ObjcgDesign,
+    /// Whether kernel objects are charged to root.
+    pub kmem_root: KmemRootDesign,
     /// Which memcg an mm charges.
     pub mm: MmDesign,
     /// Who pays for kmem_caches.
@@ -117,6 +121,24 @@ rooms! {
         ReparentFirst = "reparent-first", New, "Linux 5.9 to 7.1, KERNEL-FACTS 1.2",
             "objcgs are reparented first, so the drain's flush test no longer finds their byte stocks";
     }
+    /// How kernel objects are charged.
+    objcg: ObjcgDesign = "objcg" {
+        (default) Corrected510 = "5.10", Corrected, "seed 001, Linux 5.10 to 7.1 (eefbfa7fd678, 9f38f03ae8d5)",
+            "as merged, but references to a group that was found under RCU are taken by tryget";
+        Merged59 = "5.9", New, "seed 001, Linux 5.9",
+            "as merged: the active objcg is on no list and holds no group, release works under one lock";
+        Rfc = "rfc", AsMailed, "seed 001, the mail of 27 January 2020",
+            "as in the mail's hunks: an objcg is on its own group's list, and takes a reference on the way out";
+        PageKmem = "page-kmem", Old, "seed 001, what it replaces: Linux to 5.8",
+            "no objcgs: each object is charged in whole pages, and each page holds the group";
+    }
+    /// Whether kernel objects are charged to root, once their objcg has been reparented to it.
+    kmem_root: KmemRootDesign = "kmem-root" {
+        (default) Charged = "charged", Corrected, "Linux 5.16 (c5c8b16b596e)",
+            "what is uncharged from root had been charged to it";
+        Skipped = "skipped", Old, "Linux to 5.15, and what the mail of seed 001 was made for",
+            "charging root does nothing, uncharging it does";
+    }
     /// Which memcg an mm charges.
     mm: MmDesign = "mm" {
         (default) MemcgCorrected = "memcg-corrected", Corrected, "seed 000, with what the harness proved necessary",
@@ -191,6 +213,15 @@ impl Variant {
 }
 
 impl Design {
+    /// The same with what cannot go together changed: without objcgs there are none for the slab allocator to charge
+    /// objects through, and groups have kmem_caches of their own.
+    pub fn consistent(self) -> Design {
+        match (self.objcg, self.slab) {
+            (ObjcgDesign::PageKmem, SlabDesign::Objcg) => Design { slab: SlabDesign::PagePins, ..self },
+            _ => self,
+        }
+    }
+
     /// Choose `variant` for `room`.
     ///
     /// # Errors

@@ -59,6 +59,10 @@ faults! {
         "draining a byte stock loses the remainder below a page";
     S11, "S11", "seed 001, memcg_reparent_objcgs",
         "reparent moves the active objcg but not those inherited from children";
+    S6, "S6", "seed 001, review of obj_cgroup_charge",
+        "a charge takes a reference to the group that it finds under RCU without asking whether it can be had";
+    S8, "S8", "seed 001, review of obj_cgroup_release",
+        "release reads the group before it takes the lock, and puts the reference of that one";
     S12, "S12", "seed 001 and mainline, mem_cgroup_css_offline",
         "offline reparents before it drains, so byte stocks of the group's objcgs are not flushed";
     B4, "B4", "9f01b4954490, Linux 6.15",
@@ -71,6 +75,20 @@ faults! {
         "a charge does not wait for the drains that it has asked for, and fails although it would fit";
     B8, "B8", "fix of 6a792697a53a posted July 2026",
         "a drain marks an isolated CPU as flushing and queues no work, so the mark stays for ever";
+    B14, "B14", "eefbfa7fd678, Linux 5.10",
+        "obj_cgroup_charge takes a plain css reference, as merged: what the review of the mail had asked (S6)";
+    B14b, "B14b", "9f38f03ae8d5, Linux 5.13",
+        "uncharging the pages of an objcg takes a plain css reference to the group found under RCU";
+    B15, "B15", "2f7659a31473, Linux 5.10",
+        "the walk for an objcg that ends at root hands out the last one that it could not get a reference to";
+    B21, "B21", "3b8abb323953, Linux 6.4",
+        "a drain reads the pointer of a remote byte stock once to test it and once to follow it";
+    B21b, "B21b", "3b8abb323953, as found in Linux 5.10",
+        "a byte stock puts its reference to an objcg before it clears the pointer that others may follow";
+    B42, "B42", "7e97de0b033b, Linux 4.19",
+        "the id of a group that could not be made is not given back";
+    B85, "B85", "after 7961eee39784, Linux 5.4",
+        "a group that could not be made is taken down as if it had been up: an objcg that is not there is followed";
     B17, "B17", "8de15e920dc8, Linux 5.10",
         "without use_hierarchy a group's counter has no parent, yet its objcgs are reparented to root";
     B19, "B19", "becaba65f62f, Linux 5.10",
@@ -89,6 +107,10 @@ faults! {
         "an object charge waits for its group to be online, which a removed group never is again";
     O2, "O2", "this project",
         "a byte stock caches an objcg without taking a reference";
+    O3, "O3", "this project, after percpu_ref",
+        "a killed counter has no bias: a put before the CPUs' numbers are added can look like the last one";
+    O4, "O4", "this project, after percpu_ref",
+        "the switch to atomic mode adds up the numbers of the CPUs that are online, not of all";
     W1, "W1", "this project, after seed 004",
         "swap-in of an entry whose recorded group is gone does not free the slots";
     V1, "V1", "this project, after try_charge of cgroup v1",
@@ -158,6 +180,31 @@ faults! {
 }
 
 impl Fault {
+    /// Whether only operations that overlap can show it: a run of whole operations, one after the other, is clean.
+    pub fn needs_overlap(self) -> bool {
+        matches!(
+            self,
+            Fault::S6
+                | Fault::S8
+                | Fault::B14
+                | Fault::B14b
+                | Fault::B15
+                | Fault::B21
+                | Fault::B21b
+                | Fault::S13
+                | Fault::S14
+                | Fault::B1
+                | Fault::B3
+                | Fault::B10
+                | Fault::B53
+        )
+    }
+
+    /// The faults that whole operations, one after the other, can show.
+    pub fn sequential() -> impl Iterator<Item = Fault> {
+        Fault::ALL.iter().copied().filter(|fault| !fault.needs_overlap())
+    }
+
     /// The design that the fault is planted into, if `chosen` is: a fault of code that only another variant of a room
     /// has brings that variant along.
     pub fn design(self, chosen: Design) -> Design {

@@ -1,5 +1,6 @@
 //! Looking at the machine from outside the run: nothing here is an access of any CPU.
 
+use crate::ObjcgDesign;
 use crate::machine::Machine;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::obj_cgroup::{Objcg, ObjcgRef};
@@ -29,6 +30,8 @@ pub struct MemcgView {
     pub memsw_usage: i64,
     /// Limit of memory and swap together in pages; v1 only.
     pub memsw_max: i64,
+    /// Pages of kernel objects, where they have a counter of their own.
+    pub kmem_usage: i64,
     /// css references; not kept for root.
     pub refs: i64,
     /// Stage of life.
@@ -48,13 +51,15 @@ pub struct MemcgView {
 /// What an objcg's words hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjcgView {
-    /// References.
+    /// References, those that CPUs count by themselves included.
     pub refs: i64,
+    /// Whether one of them is that of the switch to atomic mode, which waits for a grace period.
+    pub switching: bool,
     /// The group that it charges.
     pub memcg: MemcgRef,
     /// `nr_charged_bytes`.
     pub leftover: i64,
-    /// Whether it is on its group's list of reparented objcgs.
+    /// Whether it is on its group's list and holds a css reference for that.
     pub listed: bool,
 }
 
@@ -69,6 +74,7 @@ fn memcg_view(node: &Memcg) -> MemcgView {
         swap_max: node.swap.max.peek(),
         memsw_usage: node.memsw.usage.peek(),
         memsw_max: node.memsw.max.peek(),
+        kmem_usage: node.kmem.usage.peek(),
         refs: node.css.refs.peek(),
         state: State::from_word(node.css.state.peek()),
         id_refs: node.id_refs.peek(),
@@ -79,17 +85,20 @@ fn memcg_view(node: &Memcg) -> MemcgView {
     }
 }
 
-#[inline]
-fn objcg_view(node: &Objcg) -> Option<ObjcgView> {
-    Some(ObjcgView {
-        refs: node.refs.peek(),
-        memcg: Handle::from_word(node.memcg.peek())?,
-        leftover: node.leftover.peek(),
-        listed: node.place.peek() != 0,
-    })
-}
-
 impl Machine {
+    #[inline]
+    fn objcg_view(&self, node: &Objcg) -> Option<ObjcgView> {
+        // As mailed it is on the list from the start, but holds nothing until its group is removed.
+        let holds = node.refs.is_killed() || self.config.design.objcg != ObjcgDesign::Rfc;
+        Some(ObjcgView {
+            refs: node.refs.total(&self.cpus),
+            switching: node.refs.is_switching(),
+            memcg: Handle::from_word(node.memcg.peek())?,
+            leftover: node.leftover.peek(),
+            listed: node.place.peek() != 0 && holds,
+        })
+    }
+
     /// Whether a group has not been freed.
     #[inline]
     pub fn memcg_lives(&self, memcg: MemcgRef) -> bool {
@@ -121,7 +130,7 @@ impl Machine {
     /// An objcg's words; `None` once it has been freed.
     #[inline]
     pub fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
-        self.objcgs.peek(objcg).and_then(objcg_view)
+        self.objcgs.peek(objcg).and_then(|node| self.objcg_view(node))
     }
 
     /// The objcg that lives in slot number `index` of the arena.
@@ -131,7 +140,7 @@ impl Machine {
 
     /// Every objcg that has not been freed.
     pub fn live_objcgs(&self) -> impl Iterator<Item = (ObjcgRef, ObjcgView)> {
-        self.objcgs.live().filter_map(|(objcg, node)| Some((objcg, objcg_view(node)?)))
+        self.objcgs.live().filter_map(|(objcg, node)| Some((objcg, self.objcg_view(node)?)))
     }
 
     /// Every folio, with its group and its pages.

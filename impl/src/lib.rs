@@ -26,8 +26,8 @@ mod swap;
 
 pub use charge::{Faulted, HUGE_PAGE};
 pub use design::{
-    ChargeDesign, Design, DrainDesign, Kind, MappedDesign, MmDesign, OfflineDesign, ShmemDesign, SlabDesign,
-    StockDesign, UnknownVariant, VARIANTS, Variant,
+    ChargeDesign, Design, DrainDesign, Kind, KmemRootDesign, MappedDesign, MmDesign, ObjcgDesign,
+    OfflineDesign, ShmemDesign, SlabDesign, StockDesign, UnknownVariant, VARIANTS, Variant,
 };
 pub use fault::{Fault, Faults};
 pub use file_mapped::{MappedHalf, STAT_CPUS, Stat};

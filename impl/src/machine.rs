@@ -174,7 +174,8 @@ impl Machine {
         self.mm.reset(&config);
         self.cpus.truncate(config.cpus);
         self.cpus.extend((self.cpus.len()..config.cpus).map(CpuShared::new));
-        self.cpus.iter_mut().for_each(CpuShared::reset);
+        let counters = self.objcgs.capacity();
+        self.cpus.iter_mut().for_each(|cpu| cpu.reset(counters));
         cpus.clear();
         cpus.extend((0..config.cpus).map(Cpu::new));
 
@@ -186,6 +187,7 @@ impl Machine {
         root.memory.init(NO_LIMIT);
         root.swap.init(NO_LIMIT);
         root.memsw.init(NO_LIMIT);
+        root.kmem.init(NO_LIMIT);
         root.id.init(IdTable::ROOT);
         root.id_refs.init(1);
         root.objcg.init(0);

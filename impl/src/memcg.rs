@@ -5,12 +5,12 @@ use crate::obj_cgroup::Objcg;
 use crate::substrate::arena::{Handle, Item, word_of};
 use crate::substrate::cpu::Cpu;
 use crate::substrate::css::{Css, State};
-use crate::substrate::env::{Env, Failing, Label, Mark, What};
+use crate::substrate::env::{Env, Failing, Label, Mark, Oops, What};
 use crate::substrate::page_counter::{NodeLabels, PageCounter};
 use crate::substrate::units::{Errno, NO_LIMIT};
 use crate::substrate::word::Word;
 use crate::substrate::work::Work;
-use crate::{Fault, OfflineDesign, Wiring};
+use crate::{Fault, ObjcgDesign, OfflineDesign, Wiring};
 
 /// A reference to a memcg.
 pub type MemcgRef = Handle<Memcg>;
@@ -24,11 +24,13 @@ pub struct Memcg {
     pub(crate) swap: PageCounter,
     /// Memory and swap slots together; v1 only.
     pub(crate) memsw: PageCounter,
+    pub(crate) kmem: PageCounter,
     /// Number under which swap slots record this group; 0 once nothing records it any more.
     pub(crate) id: Word,
     /// One while online, and one per recorded slot. The id holds one css reference until this is zero.
     pub(crate) id_refs: Word,
-    /// The objcg that new objects are charged through; none once the group has been reparented. RCU.
+    /// The objcg that new objects are charged through; none once the group has been reparented. RCU. In the design
+    /// without objcgs the object that stands for the group.
     pub(crate) objcg: Word,
 }
 
@@ -63,6 +65,15 @@ impl Item for Memcg {
                     max: What::MemswMax,
                     failcnt: What::MemswFailcnt,
                     watermark: What::MemswWatermark,
+                },
+                index,
+            ),
+            kmem: PageCounter::empty(
+                NodeLabels {
+                    usage: What::KmemUsage,
+                    max: What::KmemLimit,
+                    failcnt: What::KmemLimit,
+                    watermark: What::KmemLimit,
                 },
                 index,
             ),
@@ -106,6 +117,7 @@ impl Machine {
         node.memory.init(max);
         node.swap.init(swap_max);
         node.memsw.init(NO_LIMIT);
+        node.kmem.init(NO_LIMIT);
         node.objcg.init(0);
         self.stats.init(memcg);
         let Some(id) = self.ids.lock(e).assign(memcg) else {
@@ -113,20 +125,51 @@ impl Machine {
             e.mark(Mark::IdsExhausted);
             return Err(Errno::NoSpace);
         };
-        let Some(objcg) = self.objcg_alloc(e, memcg) else {
-            self.ids.lock(e).forget(id);
-            self.memcgs.free(e, memcg);
+        self.objcg_lists.lock(e)[memcg.index()].clear();
+        if self.online_kmem(e, memcg).is_err() {
+            self.undo_mkdir(e, memcg, id);
             return Err(Errno::NoMem);
-        };
+        }
         node.id.init(id);
         node.id_refs.init(1);
         node.css.refs.init(2); // the base reference, and the id's
-        self.objcg_lists.lock(e)[memcg.index()].clear();
         self.css_get(e, parent);
         self.memcgs.get(e, parent).css.children.add(e, 1);
-        node.objcg.store(e, word_of(Some(objcg)));
         node.css.state.store(e, State::Online as i64);
         Ok(memcg)
+    }
+
+    /// The part of bringing a group online that is about kernel memory: it gets its objcg.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if one of the two allocations for it fails; as mailed that is not noticed.
+    fn online_kmem<E: Env>(&self, e: &E, memcg: MemcgRef) -> Result<(), Errno> {
+        let design = self.config.design.objcg;
+        let Some(objcg) = self.objcg_alloc(e, memcg) else {
+            // The mail returns a variable that was never set. It is read as 0 here.
+            return if design == ObjcgDesign::Rfc { Ok(()) } else { Err(Errno::NoMem) };
+        };
+        self.memcgs.get(e, memcg).objcg.store(e, word_of(Some(objcg)));
+        if design == ObjcgDesign::Rfc {
+            self.host_itself(e, memcg, objcg);
+        }
+        Ok(())
+    }
+
+    /// Take back what was done for a group that cannot be made: so far it has an id, and nothing refers to it.
+    fn undo_mkdir<E: Env>(&self, e: &E, memcg: MemcgRef, id: i64) {
+        e.mark(Mark::MkdirUndone);
+        if e.fault(Fault::B85) {
+            // The whole way down of a group that was up: it has no objcg to hand on.
+            let objcg = &self.memcgs.get(e, memcg).objcg;
+            if objcg.load(e) == 0 {
+                e.oops(Oops::Null(objcg.label()));
+            }
+        }
+        if !e.fault(Fault::B42) {
+            self.ids.lock(e).forget(id);
+        }
+        self.memcgs.free(e, memcg);
     }
 
     /// Remove a group. It cannot be found any more when this returns; the second half of its offlining is
@@ -155,11 +198,11 @@ impl Machine {
         let reparent_first =
             self.config.design.offline == OfflineDesign::ReparentFirst || e.fault(Fault::S12);
         if reparent_first {
-            self.reparent_objcgs(e, cpu, memcg);
+            self.reparent_objcgs(e, memcg);
             self.drain_all_stock(e, cpu, memcg);
         } else {
             self.drain_all_stock(e, cpu, memcg);
-            self.reparent_objcgs(e, cpu, memcg);
+            self.reparent_objcgs(e, memcg);
         }
         self.offline_caches(e, memcg);
         node.css.state.store(e, State::Dying as i64);

@@ -19,7 +19,8 @@ pub use ids::{
     CacheId, ChargeId, CpuId, FileId, GroupId, MmUserId, ObjcgId, ObjectId, SlabObjectId, SlotId, TaskId,
 };
 pub use model::{
-    Config, FileMapped, GroupLife, Half, Holders, Model, ShmemCharge, ShmemRule, Skip, SlabCharge, SlabRule,
+    Config, FileMapped, GroupLife, Half, Holders, Model, ObjectRule, ShmemCharge, ShmemRule, Skip,
+    SlabCharge, SlabRule,
 };
 pub use op::{Failure, FreeList, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, ShmemStage, SlabOp, Step, Via};
 pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};

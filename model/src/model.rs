@@ -38,6 +38,7 @@ use mapped::Mapped;
 pub use mapped::{FileMapped, Half};
 use mm::Mms;
 use names::Names;
+pub use obj_cgroup::ObjectRule;
 use obj_cgroup::{Bucket, Object};
 use pages::Folio;
 pub use questions::Holders;
@@ -100,6 +101,7 @@ pub struct Model {
     /// The program's references: the birth group of the objcg held, root where there is none.
     objcgs: Names<GroupId>,
     objects: Names<Object>,
+    object_rule: ObjectRule,
     slots: Names<Slot>,
     slots_used: u64,
     caches: Names<Cache>,
@@ -125,6 +127,7 @@ impl Model {
             buckets: Names::default(),
             objcgs: Names::default(),
             objects: Names::default(),
+            object_rule: ObjectRule::default(),
             slots: Names::default(),
             slots_used: 0,
             caches: Names::default(),
@@ -151,6 +154,7 @@ impl Model {
         self.buckets.clear();
         self.objcgs.clear();
         self.objects.clear();
+        self.object_rule = ObjectRule::default();
         self.slots.clear();
         self.slots_used = 0;
         self.mms.clear();

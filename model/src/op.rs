@@ -33,10 +33,35 @@ pub enum Mode {
 pub enum Failure {
     /// The operation's first allocation fails.
     Alloc,
+    /// Its second one fails, the first does not: what was done half way has to be undone.
+    Alloc2,
+    /// Its third one fails.
+    Alloc3,
     /// The first trylock that the operation tries fails: the stock's `local_trylock`, the drain mutex, or a page lock.
     Trylock,
     /// The first insertion of a page where it belongs fails.
     Insert,
+}
+
+impl Failure {
+    /// Which of the operation's allocations fails, from 1.
+    pub fn allocation(self) -> Option<u8> {
+        match self {
+            Failure::Alloc => Some(1),
+            Failure::Alloc2 => Some(2),
+            Failure::Alloc3 => Some(3),
+            Failure::Trylock | Failure::Insert => None,
+        }
+    }
+
+    /// What is left of it after one allocation that did not fail.
+    pub fn after_allocation(self) -> Failure {
+        match self {
+            Failure::Alloc3 => Failure::Alloc2,
+            Failure::Alloc2 => Failure::Alloc,
+            Failure::Alloc | Failure::Trylock | Failure::Insert => self,
+        }
+    }
 }
 
 /// One operation, the CPU it runs on, and the failure injected into it.

@@ -1,4 +1,4 @@
-use super::{default_dir, file_stem, root_above, workspace_root, write_new};
+use super::{default_dir, file_stem, root_above, workspace_root, write_as, write_new};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -143,4 +143,16 @@ fn findings_of_the_workspace_go_below_it() {
     // Tests run in the folder of their package, which lies in the workspace.
     let root = workspace_root().expect("tests run inside the workspace");
     assert_eq!(default_dir(), root.join("fuzz/artifacts"));
+}
+
+#[test]
+fn a_named_file_is_written_once_and_never_over_another_text() {
+    let scratch = Scratch::new("named");
+    let path = scratch.0.join("page.html");
+    write_as(&path, "text").expect("it is written");
+    write_as(&path, "text").expect("it is left as it is");
+    let refused = write_as(&path, "other").expect_err("it has another text");
+    assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!((read(&path).as_str(), scratch.names()), ("text", vec!["page.html".to_owned()]));
+    assert!(write_as(&scratch.0.join("no-folder/page.html"), "text").is_err());
 }

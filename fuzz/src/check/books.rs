@@ -8,7 +8,7 @@ use super::slab::{GroupSlabs, OF_SLABS, SlabBooks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
-use stocktake_model::{GroupId, Model};
+use stocktake_model::{GroupId, Model, ObjectRule};
 
 /// What is known of a group beside the model's own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -284,6 +284,7 @@ impl Books {
         let bytes = world.model.bucket_live_bytes(birth).0 as i64 + book.stocked;
         let pages = match view {
             // A released objcg has given its pages back, whatever its leftover still says.
+            _ if world.model.object_rule() == ObjectRule::Pages => world.model.bucket_pages(birth).0 as i64,
             Some(view) if view.refs != 0 => (bytes + view.leftover).div_euclid(PAGE_SIZE as i64),
             _ => 0,
         };
@@ -401,6 +402,7 @@ const OF_GROUPS: u128 = bit(What::MemcgGeneration)
 /// Words of an objcg that a law is about.
 const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
     | bit(What::ObjcgRefs)
+    | bit(What::ObjcgRefMode)
     | bit(What::ObjcgMemcg)
     | bit(What::ObjcgLeftover)
     | bit(What::ObjcgPlace);

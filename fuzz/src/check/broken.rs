@@ -17,6 +17,8 @@ pub(crate) enum Thing {
     SwapSlots,
     /// This file of shmem.
     File(FileId),
+    /// The table of memcg ids.
+    Ids,
     /// The step itself.
     Step,
 }

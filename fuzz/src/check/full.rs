@@ -5,7 +5,7 @@ use super::broken::{Broken, Law, Thing};
 use super::laws::World;
 use crate::violation::Invariant;
 use stocktake_impl::{Cpu, MemcgRef, MemcgView};
-use stocktake_model::{GroupId, GroupLife};
+use stocktake_model::{GroupId, GroupLife, ObjectRule};
 
 impl Books {
     /// Count everything again and check it: the running count is not trusted.
@@ -31,7 +31,8 @@ impl Books {
             if book.memcg.is_none() {
                 continue;
             }
-            let unheld = world.model.holders(group).is_empty() && book.mms == 0;
+            let unheld =
+                world.model.holders(group).is_empty() && book.mms == 0 && world.model.kmem_refs(group) == 0;
             if !book.freed && world.model.life(group) == Some(GroupLife::Dying) && unheld {
                 return Err(Broken::new(
                     Invariant::I6,
@@ -43,6 +44,9 @@ impl Books {
                 ));
             }
             let bucket = &book.bucket;
+            if world.model.object_rule() == ObjectRule::Pages {
+                continue;
+            }
             if bucket.objcg.is_some() && !bucket.freed && !world.model.bucket_alive(group) {
                 return Err(Broken::new(
                     Invariant::I6,

@@ -6,7 +6,7 @@ use super::broken::{Broken, Law, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Label, Machine, MemcgRef, MemcgView, ObjcgRef, ObjcgView, PAGE_SIZE, State, What};
-use stocktake_model::{GroupId, GroupLife, Holders, Mode, Model};
+use stocktake_model::{GroupId, GroupLife, Holders, Mode, Model, ObjectRule};
 
 /// Both sides, and which laws apply.
 pub(crate) struct World<'a> {
@@ -32,7 +32,7 @@ impl World<'_> {
     }
 
     /// A group's words without what is in flight.
-    pub(super) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
+    pub(crate) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
         let mut view = self.machine.memcg(memcg)?;
         if self.flight.is_some() {
             let index = memcg.index();
@@ -46,7 +46,7 @@ impl World<'_> {
     }
 
     /// An objcg's words without what is in flight.
-    pub(super) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
+    pub(crate) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
         let mut view = self.machine.objcg(objcg)?;
         if self.flight.is_some() {
             view.refs -= self.added(What::ObjcgRefs, objcg.index());
@@ -130,7 +130,7 @@ impl World<'_> {
     }
 
     /// Who holds a group.
-    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 11] {
+    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 13] {
         let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
         [
             ("base", i64::from(online)),
@@ -144,6 +144,8 @@ impl World<'_> {
             ("kmem_caches", book.slab.caches),
             ("pages of slabs", book.slab.pins),
             ("creations of kmem_caches", self.model.scheduled_caches(group) as i64),
+            ("references of the program", self.model.kmem_refs(group) as i64),
+            ("kmem pages", self.model.kmem_pins(group).0 as i64),
         ]
     }
 
@@ -215,7 +217,8 @@ impl World<'_> {
         let known = self.model.ended(group).err();
         let stocks = book.stock_slots;
         let slab = (book.slab.caches, book.slab.pins, self.model.scheduled_caches(group) as i64);
-        let unheld = known.is_none() && stocks == 0 && book.mms == 0 && slab == (0, 0, 0);
+        let kmem = (self.model.kmem_refs(group) as i64, self.model.kmem_pins(group).0 as i64);
+        let unheld = known.is_none() && stocks == 0 && book.mms == 0 && slab == (0, 0, 0) && kmem == (0, 0);
         if unheld || !self.checks.has(Invariant::I12) {
             return Ok(());
         }
@@ -231,18 +234,34 @@ impl World<'_> {
             ("kmem_caches", slab.0),
             ("pages of slabs", slab.1),
             ("creations of kmem_caches", slab.2),
+            ("references of the program", kmem.0),
+            ("kmem pages", kmem.1),
         ]);
         let expected = "not freed while somebody holds it";
         Err(Broken::new(Invariant::I12, "freed-early", Thing::Group(group), expected, "freed", because))
     }
 
+    /// Who holds an objcg.
+    pub(crate) fn objcg_holders(&self, birth: GroupId, book: &BucketBook) -> [(&'static str, i64); 3] {
+        let view = book.objcg.and_then(|objcg| self.objcg(objcg));
+        [
+            ("references of base, program and objects", self.model.bucket_refs(birth) as i64),
+            ("byte stocks", book.stocks),
+            ("switch to atomic mode", view.map_or(0, |view| i64::from(view.switching))),
+        ]
+    }
+
     /// The laws of an objcg.
     pub(super) fn check_bucket(&self, birth: GroupId, book: &BucketBook) -> Law {
+        if self.model.object_rule() == ObjectRule::Pages {
+            // It stands for its group, which has its own laws.
+            return Ok(());
+        }
         let thing = Thing::ObjcgOf(birth);
-        let refs = self.model.bucket_refs(birth) as i64;
-        let holders = [("references of base, program and objects", refs), ("byte stocks", book.stocks)];
-        let expected = refs + book.stocks;
-        let Some(view) = book.objcg.and_then(|objcg| self.objcg(objcg)) else {
+        let view = book.objcg.and_then(|objcg| self.objcg(objcg));
+        let holders = self.objcg_holders(birth, book);
+        let expected = holders.iter().map(|(_, n)| n).sum();
+        let Some(view) = view else {
             if expected == 0 || !self.checks.has(Invariant::I12) {
                 return Ok(());
             }

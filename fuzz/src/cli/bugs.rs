@@ -8,7 +8,6 @@ use super::problem::Problem;
 use super::progress::Bar;
 use crate::engine::runner::{Engine, Runner};
 use crate::hunt::{Config, Finding, Limit, hunt};
-use crate::program::Program;
 use crate::report::{FaultFound, FaultHunt, json, text};
 use crate::tally::Tally;
 use std::time::Duration;
@@ -87,25 +86,15 @@ fn hit(engine: Engine, finding: &Finding, tally: &Tally, seconds: f64) -> FaultF
     let minimized = &finding.minimized;
     let mut clean = minimized.program.clone();
     clean.header.faults.clear();
+    // Without the fault the program does other things: every schedule counts, not only the one that shows the fault.
+    clean.header.schedule.clear();
     FaultFound {
         executions: finding.index + 1,
         operations: tally.steps,
         seconds,
         violation: minimized.violation.clone(),
         steps_minimized: minimized.program.steps.len(),
-        preemptions: preemptions(engine, &minimized.program),
+        preemptions: minimized.preemptions,
         clean_trace_passes: Runner::new(engine).run(&clean, &mut Tally::default()).is_ok(),
-    }
-}
-
-/// Switches between lanes in the middle of operations that a minimised program needs.
-fn preemptions(engine: Engine, program: &Program) -> usize {
-    match engine {
-        // Whole operations only.
-        Engine::Lockstep => 0,
-        Engine::Interleave => {
-            let recording = Runner::new(engine).record(program);
-            recording.timeline.map_or(0, |timeline| timeline.preemptions())
-        }
     }
 }

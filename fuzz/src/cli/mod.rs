@@ -12,6 +12,7 @@ mod exit;
 mod experiments;
 mod explain;
 mod minimize;
+mod out_file;
 mod problem;
 mod progress;
 mod replay;

@@ -93,6 +93,8 @@ pub(super) fn decode(input: &mut Input<'_>, program: &mut Program) {
     while !input.is_empty() && program.steps.len() < MAX_DIRECT_STEPS {
         match Tag::of_byte(input.byte()) {
             Tag::FailAlloc => fail = Some(Failure::Alloc),
+            Tag::FailAlloc2 => fail = Some(Failure::Alloc2),
+            Tag::FailAlloc3 => fail = Some(Failure::Alloc3),
             Tag::FailTrylock => fail = Some(Failure::Trylock),
             Tag::FailInsert => fail = Some(Failure::Insert),
             Tag::Name => reader.name = Some(input.byte()).map(|byte| (byte, read_escaped(byte, input))),

@@ -124,6 +124,8 @@ impl Writer {
     fn write(&mut self, step: &stocktake_model::Step) -> Result<(), Unencodable> {
         match step.fail {
             Some(Failure::Alloc) => self.out.push(tags::FAIL_ALLOC),
+            Some(Failure::Alloc2) => self.out.push(tags::FAIL_ALLOC2),
+            Some(Failure::Alloc3) => self.out.push(tags::FAIL_ALLOC3),
             Some(Failure::Trylock) => self.out.push(tags::FAIL_TRYLOCK),
             Some(Failure::Insert) => self.out.push(tags::FAIL_INSERT),
             None => {}

@@ -111,7 +111,8 @@ impl<'a, 'p> Script<'a, 'p> {
             return self.picture.groups.choose(0).map_or(GroupId::ROOT, |group| GroupId(group.into()));
         }
         debug_assert!(parent.index() < GROUPS);
-        let new = self.picture.mkdir(parent, max, swap_max, self.will_fail());
+        let fails = self.fail.and_then(Failure::allocation).is_some();
+        let new = self.picture.mkdir(parent, max, swap_max, fails);
         self.push(at, Op::Mkdir { new, parent, max, swap_max });
         new
     }

@@ -64,6 +64,8 @@ impl Script<'_, '_> {
                 31 if self.weights.alloc => Some(Failure::Alloc),
                 30 if self.weights.trylock => Some(Failure::Trylock),
                 29 if self.weights.insert => Some(Failure::Insert),
+                27 if self.weights.alloc => Some(Failure::Alloc2),
+                28 if self.weights.alloc => Some(Failure::Alloc3),
                 _ => None,
             };
         }

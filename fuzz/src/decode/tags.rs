@@ -110,6 +110,10 @@ kinds! {
 const PAGE: usize = 64;
 /// Prefix: the next operation has `fail=alloc`.
 pub(super) const FAIL_ALLOC: u8 = 60;
+/// Prefix: the next operation has `fail=alloc2`.
+pub(super) const FAIL_ALLOC2: u8 = 120;
+/// Prefix: the next operation has `fail=alloc3`.
+pub(super) const FAIL_ALLOC3: u8 = 121;
 /// Prefix: the next operation has `fail=trylock`.
 pub(super) const FAIL_TRYLOCK: u8 = 61;
 /// Prefix: the next operation has `fail=insert`.
@@ -124,6 +128,10 @@ pub(super) enum Tag {
     Op(Kind),
     /// See [`FAIL_ALLOC`].
     FailAlloc,
+    /// See [`FAIL_ALLOC2`].
+    FailAlloc2,
+    /// See [`FAIL_ALLOC3`].
+    FailAlloc3,
     /// See [`FAIL_TRYLOCK`].
     FailTrylock,
     /// See [`FAIL_INSERT`].
@@ -161,6 +169,8 @@ const TAGS: [Tag; 256] = {
     }
     assign(&mut tags);
     tags[FAIL_INSERT as usize] = Tag::FailInsert;
+    tags[FAIL_ALLOC2 as usize] = Tag::FailAlloc2;
+    tags[FAIL_ALLOC3 as usize] = Tag::FailAlloc3;
     tags
 };
 

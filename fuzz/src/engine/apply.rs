@@ -228,7 +228,7 @@ impl<E: Env> Applier<'_, E> {
             Op::ObjcgGet { new, held } => {
                 let objcg = b.objcgs[held.index()].expect(BOUND);
                 if let Some(objcg) = objcg {
-                    m.objcg_get(e, objcg);
+                    m.objcg_get(e, cpu, objcg);
                 }
                 b.objcgs[new.index()] = Some(objcg);
                 Outcome::Done
@@ -250,8 +250,7 @@ impl<E: Env> Applier<'_, E> {
             Op::ObjUncharge { object } => {
                 let object = b.objects[object.index()].take().expect(BOUND);
                 if let Some(objcg) = object.objcg {
-                    m.obj_cgroup_uncharge(e, cpu, objcg, machine::Bytes(object.bytes.0));
-                    m.objcg_put(e, cpu, objcg);
+                    m.obj_cgroup_uncharge_object(e, cpu, objcg, machine::Bytes(object.bytes.0));
                 }
                 Outcome::Done
             }
@@ -342,13 +341,9 @@ fn charge_object<E: Env>(
     bytes: Bytes,
 ) -> Outcome {
     let Some(objcg) = objcg else { return Outcome::Done };
-    m.objcg_get(e, objcg);
-    match m.obj_cgroup_charge(e, cpu, objcg, machine::Bytes(bytes.0)) {
+    match m.obj_cgroup_charge_object(e, cpu, objcg, machine::Bytes(bytes.0)) {
         Ok(()) => Outcome::Done,
-        Err(errno) => {
-            m.objcg_put(e, cpu, objcg);
-            refused(errno)
-        }
+        Err(errno) => refused(errno),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The environment of a hunt: plants faults, injects failures, and notes what the machine touches.
 
+use super::timeline::Happening;
 use crate::check;
 use std::cell::{Cell, RefCell};
 use stocktake_impl::{Access, Env, Failing, Fault, Faults, Label, Loop, Mark, Oops};
+use stocktake_model::Failure;
 
 /// Tries that one operation may make in its loops before it counts as stuck (rule I13). Sequentially no loop
 /// needs a second try, so the bound only has to be generous.
@@ -17,11 +19,49 @@ pub(crate) struct Write {
     pub(crate) new: i64,
 }
 
+impl Write {
+    /// The change as an event of a timeline.
+    pub(crate) fn happened(self) -> Happening {
+        Happening::Access { label: self.label, access: Access::Update, old: self.old, new: self.new }
+    }
+}
+
+/// The failure injected into one operation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Injected(Cell<Option<Failure>>);
+
+impl Injected {
+    /// Injected into an operation that is about to begin.
+    pub(crate) fn of(fail: Option<Failure>) -> Injected {
+        Injected(Cell::new(fail))
+    }
+
+    /// Inject it.
+    pub(crate) fn set(&self, fail: Option<Failure>) {
+        self.0.set(fail);
+    }
+
+    /// Whether it strikes at this place. The place that it strikes at uses it up.
+    #[inline]
+    pub(crate) fn strikes(&self, place: Failing) -> bool {
+        let Some(fail) = self.0.get() else { return false };
+        let (left, strikes) = match (place, fail) {
+            (Failing::Trylock, Failure::Trylock)
+            | (Failing::Alloc, Failure::Alloc)
+            | (Failing::Insert, Failure::Insert) => (None, true),
+            (Failing::Alloc, _) => (Some(fail.after_allocation()), false),
+            (Failing::Trylock | Failing::Insert, _) => return false,
+        };
+        self.0.set(left);
+        strikes
+    }
+}
+
 /// Faults, failures and observations of one execution.
 #[derive(Debug)]
 pub(crate) struct Hunting {
     faults: Faults,
-    failing: Cell<Option<Failing>>,
+    injected: Injected,
     tries: Cell<u32>,
     /// Kinds of words whose changes are noted, a bit each.
     noted: u128,
@@ -36,7 +76,7 @@ impl Hunting {
     pub(crate) fn new() -> Hunting {
         Hunting {
             faults: Faults::NONE,
-            failing: Cell::new(None),
+            injected: Injected::default(),
             tries: Cell::new(0),
             noted: check::FOLLOWED,
             dirty: RefCell::new(Vec::new()),
@@ -50,7 +90,7 @@ impl Hunting {
     /// Start an execution; with `history`, every change of a word is kept.
     pub(crate) fn reset(&mut self, faults: Faults, history: bool) {
         self.faults = faults;
-        self.failing.set(None);
+        self.injected.set(None);
         self.tries.set(0);
         self.dirty.get_mut().clear();
         self.oopses.get_mut().clear();
@@ -59,9 +99,9 @@ impl Hunting {
     }
 
     /// Start a step.
-    pub(crate) fn begin(&self, step: usize, failing: Option<Failing>) {
+    pub(crate) fn begin(&self, step: usize, fail: Option<Failure>) {
         self.step.set(step);
-        self.failing.set(failing);
+        self.injected.set(fail);
         self.tries.set(0);
     }
 
@@ -133,11 +173,7 @@ impl Env for Hunting {
 
     #[inline]
     fn failing(&self, failing: Failing) -> bool {
-        if self.failing.get() == Some(failing) {
-            self.failing.set(None);
-            return true;
-        }
-        false
+        self.injected.strikes(failing)
     }
 
     #[inline]

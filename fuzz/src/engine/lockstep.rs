@@ -16,9 +16,9 @@ use crate::tally::Tally;
 use crate::violation::{Invariant, Violation};
 use std::rc::Rc;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Failing, Faults, Label, Machine, SlabDesign, Wiring};
+use stocktake_impl::{Cpu, Faults, Label, Machine, ObjcgDesign, SlabDesign, Wiring};
 use stocktake_model::{
-    Config, Failure, Grade, Mode, Model, Op, Outcome, Ran, Reason, SlabCharge, SlabOp, SlabRule,
+    Config, Failure, Grade, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason, SlabCharge, SlabOp, SlabRule,
 };
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
@@ -109,6 +109,9 @@ impl Lockstep {
         for (index, step) in program.steps.iter().enumerate() {
             self.step(index, step, tally, recorder.as_deref_mut())
                 .map_err(|broken| self.violation(program, index, *broken))?;
+            if let Some(recorder) = recorder.as_deref_mut() {
+                self.note_owners(recorder);
+            }
         }
         self.finish(program.steps.len())
             .map_err(|broken| self.violation(program, program.steps.len(), *broken))
@@ -150,6 +153,10 @@ impl Lockstep {
             SlabDesign::PagePins => SlabRule::SlabsStay,
         });
         self.model.shmem_by(shmem::rule(config.design.shmem));
+        self.model.charge_objects_by(match config.design.objcg {
+            ObjcgDesign::PageKmem => ObjectRule::Pages,
+            ObjcgDesign::Rfc | ObjcgDesign::Merged59 | ObjcgDesign::Corrected510 => ObjectRule::Bytes,
+        });
         self.bindings.reset(population, self.machine.root());
         self.books.reset(population.groups, self.cpus.len(), &self.machine);
         let env = Rc::get_mut(&mut self.env).expect(AT_REST);
@@ -180,14 +187,7 @@ impl Lockstep {
             return insisted(step, None);
         }
         tally.steps += 1;
-        self.env.begin(
-            index,
-            action.fail.map(|fail| match fail {
-                Failure::Alloc => Failing::Alloc,
-                Failure::Trylock => Failing::Trylock,
-                Failure::Insert => Failing::Insert,
-            }),
-        );
+        self.env.begin(index, action.fail);
         let first = self.model.first(&action);
         self.count_migration(&action, tally);
         let observed = self.applier().apply(&action);

@@ -9,6 +9,7 @@ pub mod lockstep;
 mod mapped;
 mod mm;
 mod oops;
+mod owners;
 mod provenance;
 mod reach;
 mod record;
@@ -61,7 +62,7 @@ pub struct Recording {
     pub cached: Vec<String>,
     /// The violation, with provenance.
     pub violation: Option<Violation>,
-    /// What the lanes did, if there were any.
+    /// What happened in which order: everything that lanes did, or, of a sequential program, what its steps changed.
     pub timeline: Option<timeline::Timeline>,
     /// Why the recorded schedule does not apply, if it does not: then nothing else is known.
     pub stale: Option<String>,

@@ -90,6 +90,7 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
     match label.what {
         What::ObjcgGeneration
         | What::ObjcgRefs
+        | What::ObjcgRefMode
         | What::ObjcgMemcg
         | What::ObjcgLeftover
         | What::ObjcgPlace => Thing::ObjcgOf(engine.books.birth_at(index)),
@@ -218,6 +219,7 @@ impl Lockstep {
             Thing::Cache(cache, group) => names.cache_of(cache, group),
             Thing::SwapSlots => String::from("swap slots"),
             Thing::File(file) => names.file(file).into_owned(),
+            Thing::Ids => String::from("memcg ids"),
             Thing::Step => String::from("the step"),
         };
         self.blamed = broken.word.or_else(|| self.word_behind(broken.thing, broken.aspect));
@@ -263,7 +265,7 @@ impl Lockstep {
                 Some(Label::new(What::CacheRefs, self.books.slab.find(cache, birth)?.index()))
             }
             Thing::File(file) => Some(Label::new(What::ShmemEntry, file.index())),
-            Thing::SwapSlots | Thing::Step => None,
+            Thing::SwapSlots | Thing::Ids | Thing::Step => None,
         }
     }
 }

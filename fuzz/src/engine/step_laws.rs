@@ -15,7 +15,19 @@ impl Lockstep {
     pub(super) fn check_step(&self, action: &Step, observed: Outcome, own_stock: bool) -> Law {
         self.check_limit(action, observed, own_stock)?;
         self.check_drained(action, observed)?;
+        self.check_ids(action)?;
         self.check_slot_count(action)
+    }
+
+    /// I7 for the table of ids: whoever was made has one, and whoever could not be made has none.
+    fn check_ids(&self, action: &Step) -> Law {
+        let counts = (self.model.ids_in_use() as i64, self.machine.ids_in_use() as i64);
+        if !matches!(action.op, Op::Mkdir { .. }) || counts.0 == counts.1 || !self.checks().has(Invariant::I7)
+        {
+            return Ok(());
+        }
+        let because = String::from("ids of groups that stand, or that slots record, beside root's");
+        Err(Broken::new(Invariant::I7, "ids", Thing::Ids, counts.0, counts.1, because))
     }
 
     /// I10: a charge that took new pages from a counter ends within the limit, at every level.

@@ -36,8 +36,8 @@ fn the_running_count_agrees_with_a_recount_after_every_step() {
 #[test]
 fn every_fault_is_found_and_the_same_runs_without_it_are_clean() {
     let mut engine = Lockstep::new();
-    for fault in Fault::ALL {
-        let found = first_violation(&mut engine, &[*fault], 5000);
+    for fault in Fault::sequential() {
+        let found = first_violation(&mut engine, &[fault], 5000);
         assert!(found.is_some(), "{} is not found", fault.id());
     }
     assert_eq!(first_violation(&mut engine, &[], 5000), None);
@@ -51,7 +51,7 @@ fn every_invariant_is_broken_by_a_fault_while_it_alone_is_checked() {
         .filter(|invariant| {
             let mut engine = Lockstep::checking(Checks::only(*invariant));
             assert_eq!(first_violation(&mut engine, &[], 300), None);
-            !Fault::ALL.iter().any(|fault| first_violation(&mut engine, &[*fault], 1500).is_some())
+            !Fault::sequential().any(|fault| first_violation(&mut engine, &[fault], 1500).is_some())
         })
         .collect();
     assert_eq!(unbroken, [], "no fault breaks these");
@@ -72,6 +72,8 @@ fn every_design_but_the_known_ones_is_clean() {
             ("offline", "reparent-first")
                 | ("mm", "memcg-as-mailed" | "owner")
                 | ("mapped", "page-lock" | "marked" | "marked-online")
+                | ("objcg", "rfc" | "page-kmem")
+                | ("kmem-root", "skipped")
                 | ("slab", "page-pins")
                 | ("shmem", "as-mailed" | "enoent")
         );

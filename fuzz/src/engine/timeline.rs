@@ -16,6 +16,8 @@ pub struct Timeline {
     /// `p1` for a folio. The key is the label of the slot's generation word, as
     /// `Label::new(What::MemcgGeneration, slot)`. A slot that was used again is `A, then B`.
     pub owners: BTreeMap<Label, String>,
+    /// The word that a violation is about.
+    pub blamed: Option<Label>,
 }
 
 /// One thing that one lane did.

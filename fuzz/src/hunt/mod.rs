@@ -21,8 +21,13 @@ use search::{Failing, Until, Worker, search};
 use std::time::{Duration, Instant};
 use stocktake_impl::{Design, Fault};
 
-/// Steps that minimising a finding may run.
-const MINIMIZE_STEPS: u64 = 20_000_000;
+/// Steps that minimising a finding may run: some seconds. A step of a lane takes longer.
+fn minimize_steps(engine: Engine) -> u64 {
+    match engine {
+        Engine::Lockstep => 20_000_000,
+        Engine::Interleave => 4_000_000,
+    }
+}
 
 /// What to hunt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +108,7 @@ fn finding(config: &Config, Failing { index, violation }: Failing) -> Finding {
     let mut hunter = Hunter::new(config);
     hunter.make(index);
     let Hunter { mut runner, program: original, .. } = hunter;
-    let minimized = minimize(&original, &violation, &mut runner, MINIMIZE_STEPS);
+    let minimized = minimize(&original, &violation, &mut runner, minimize_steps(config.engine));
     Finding { index, original, minimized }
 }
 

@@ -1,16 +1,16 @@
 //! Deleting steps.
 
 use super::operands::{exchange_group, exchange_objcg};
+use super::run::Run;
 use super::search::Search;
 use crate::program::{Action, Program};
-use crate::violation::Violation;
 use std::ops::Range;
 use stocktake_model::{GroupId, ObjcgId, Op};
 
 /// Pairs of steps are tried only in programs of at most so many steps.
 const PAIRS_UP_TO: usize = 48;
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// All ways of deleting steps.
     pub(super) fn delete(&mut self) {
         self.delete_tail();

@@ -2,10 +2,10 @@
 //! another step can be deleted.
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
-use super::operands::{cpu, group, objcg};
+use super::operands::{cpu, group, set_group, set_objcg};
+use super::run::Run;
 use super::search::Search;
-use crate::program::{Action, Population, Program, Step};
-use crate::violation::Violation;
+use crate::program::{Action, Population, Step};
 use stocktake_model::{ChargeId, CpuId, GroupId, MappedOp, ObjcgId, Op, Pages};
 
 /// Detours are tried only in programs of at most so many steps.
@@ -15,7 +15,7 @@ const DELETIONS_UP_TO: usize = 18;
 /// What can stand in for any operation.
 const BROAD: [Op; 5] = [Op::Drain, Op::Work, Op::Grace, Op::Quiesce, Op::DrainAll { group: GroupId::ROOT }];
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// Try all detours up to the first that helps.
     pub(super) fn detour(&mut self) {
         if self.len() > DETOURS_UP_TO || self.best.parallel.is_some() {
@@ -86,10 +86,10 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
         }
     }
     for number in 0..population.groups as u16 {
-        with(&mut |step| group(&mut step.action).map(|group| *group = GroupId(number)).is_some());
+        with(&mut |step| set_group(&mut step.action, GroupId(number)));
     }
     for number in 0..population.objcgs as u16 {
-        with(&mut |step| objcg(&mut step.action).map(|objcg| *objcg = ObjcgId(number)).is_some());
+        with(&mut |step| set_objcg(&mut step.action, ObjcgId(number)));
     }
     for number in 0..cpus {
         with(&mut |step| {
@@ -98,9 +98,9 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
         });
     }
     let Action::Op(action) = step.action else { return all };
-    let charge = group(&mut step.action.clone()).map(|group| Op::Charge {
+    let charge = group(&step.action).map(|group| Op::Charge {
         new: ChargeId(population.charges as u16),
-        group: *group,
+        group,
         pages: Pages(1),
         force: false,
     });

@@ -6,12 +6,20 @@
 //! all of it is repeated until nothing helps any more; then a step may even grow, if another can go for it.
 //! Deleting what creates a thing deletes its users too: every candidate goes through [`fix_up`] before it is run.
 //!
+//! A program with lanes is minimised together with its schedule: fewest steps first, then fewest preemptions, then
+//! fewest lanes, groups and CPUs. For each candidate the schedule of the best program so far is a guide; where that
+//! does not fail, schedules are searched, those with few preemptions first (see `schedules.rs`).
+//!
 //! How programs are run is not known here, and neither is where they come from.
 
 mod amounts;
 mod delete;
 mod detour;
+mod interleaved;
+mod lanes;
 mod operands;
+mod run;
+mod schedules;
 mod search;
 mod simplify;
 mod size;
@@ -19,9 +27,11 @@ mod size;
 mod tests;
 
 use crate::engine::runner::Runner;
-use crate::program::{Expect, Program};
+use crate::program::{Drive, Expect, Program};
 use crate::tally::Tally;
 use crate::violation::Violation;
+use interleaved::Interleaved;
+use run::Run;
 use search::Search;
 
 #[cfg(doc)]
@@ -34,6 +44,8 @@ pub struct Minimized {
     pub program: Program,
     /// Its violation, with provenance where the engine knows it.
     pub violation: Violation,
+    /// Switches between lanes in the middle of operations that its schedule has.
+    pub preemptions: usize,
     /// Steps that were run to find it.
     pub steps_spent: u64,
     /// Whether the budget ended the search; more budget might give a smaller program.
@@ -50,10 +62,17 @@ pub fn minimize(
     runner: &mut Runner,
     budget_steps: u64,
 ) -> Minimized {
-    let mut tally = Tally::default();
-    let mut minimized = minimize_with(program, violation, budget_steps, |candidate| {
-        runner.run(candidate, &mut tally).err().map(|violation| *violation)
-    });
+    let mut scheduled = runner.scheduled(program);
+    scheduled.header.drive = Drive::default();
+    let mut minimized = match runner.interleave() {
+        Some(engine) => minimize_with(&scheduled, violation, budget_steps, Interleaved::new(engine)),
+        None => {
+            let mut tally = Tally::default();
+            minimize_with(program, violation, budget_steps, |candidate: &Program| {
+                runner.run(candidate, &mut tally).err().map(|violation| *violation)
+            })
+        }
+    };
     let recorded = runner.record(&minimized.program).violation;
     if let Some(recorded) = recorded.filter(|recorded| recorded.signature() == violation.signature()) {
         minimized.violation = recorded;
@@ -62,12 +81,7 @@ pub fn minimize(
 }
 
 /// Minimise with any way to run a program, which returns its violation.
-fn minimize_with(
-    program: &Program,
-    violation: &Violation,
-    budget_steps: u64,
-    run: impl FnMut(&Program) -> Option<Violation>,
-) -> Minimized {
+fn minimize_with(program: &Program, violation: &Violation, budget_steps: u64, run: impl Run) -> Minimized {
     let mut minimized = match Search::start(program, violation, budget_steps, run) {
         Some(mut search) => {
             search.run_to_fixpoint();
@@ -76,6 +90,7 @@ fn minimize_with(
         None => Minimized {
             program: program.clone(),
             violation: violation.clone(),
+            preemptions: 0,
             steps_spent: program.steps.len() as u64,
             exhausted: false,
         },

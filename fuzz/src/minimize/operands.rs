@@ -1,91 +1,48 @@
 //! The operands of a step that can be exchanged for simpler ones: groups, references to obj_cgroups, CPUs.
 
-use crate::program::{Action, Assertion, Step};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, ObjcgId, Op, Outcome, PageOp, Ran, ShmemOp, SlabOp};
+use crate::program::{Action, Step};
+use crate::trace::{Kind, Role, outcome_group, visit};
+use stocktake_model::{CpuId, GroupId, ObjcgId, Op};
 
-/// The group that a step is about; for `mkdir` the parent.
-pub(super) fn group(action: &mut Action) -> Option<&mut GroupId> {
-    match action {
-        Action::Op(step) => match &mut step.op {
-            Op::Mkdir { parent: group, .. }
-            | Op::Rmdir { group }
-            | Op::SetMax { group, .. }
-            | Op::SetSwapMax { group, .. }
-            | Op::SetMemswMax { group, .. }
-            | Op::Charge { group, .. }
-            | Op::ObjcgFrom { group, .. }
-            | Op::SwapIn { faulter: group, .. }
-            | Op::DrainAll { group }
-            | Op::Mm(MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. }) => {
-                Some(group)
-            }
-            Op::Slab(SlabOp::Alloc { group, .. }) => Some(group),
-            Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => Some(group),
-            Op::Page(PageOp::File { group, .. } | PageOp::Anon { group, .. }) => Some(group),
-            Op::Shmem(
-                ShmemOp::Fault { group, .. } | ShmemOp::Lookup { group, .. } | ShmemOp::Swapoff { group },
-            ) => Some(group),
-            _ => None,
-        },
-        Action::Assert(_, assertion) => match assertion {
-            Assertion::Usage(group, _)
-            | Assertion::Swap(group, _)
-            | Assertion::Memsw(group, _)
-            | Assertion::Failcnt(group, _)
-            | Assertion::Watermark(group, _)
-            | Assertion::State(group, _)
-            | Assertion::Ids(group, _)
-            | Assertion::Stock(group, _)
-            | Assertion::Refs(group, _)
-            | Assertion::CacheRefs(_, group, _)
-            | Assertion::Mapped(group, _)
-            | Assertion::Mark(group, _)
-            | Assertion::Owner(_, group) => Some(group),
-            Assertion::Bytes(..)
-            | Assertion::Leftover(..)
-            | Assertion::Visited(_)
-            | Assertion::Stranded(_)
-            | Assertion::Slots(_) => None,
-        },
-    }
+/// The group that a step is about, its first; for `mkdir` the parent.
+pub(super) fn group(action: &Action) -> Option<GroupId> {
+    first(action, Kind::Group).map(GroupId)
 }
 
-/// The reference to an obj_cgroup that a step uses.
-pub(super) fn objcg(action: &mut Action) -> Option<&mut ObjcgId> {
-    match action {
-        Action::Op(step) => match &mut step.op {
-            Op::ObjcgGet { held, .. } | Op::ObjcgPut { held } => Some(held),
-            Op::ObjCharge { objcg, .. } => Some(objcg),
-            _ => None,
-        },
-        Action::Assert(_, assertion) => match assertion {
-            Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) | Assertion::Owner(objcg, _) => {
-                Some(objcg)
-            }
-            _ => None,
-        },
-    }
+/// Let a step be about another group; whether that changed it.
+pub(super) fn set_group(action: &mut Action, group: GroupId) -> bool {
+    set_first(action, Kind::Group, group.0)
+}
+
+/// Let a step use another reference to an obj_cgroup; whether that changed it.
+pub(super) fn set_objcg(action: &mut Action, objcg: ObjcgId) -> bool {
+    set_first(action, Kind::Objcg, objcg.0)
+}
+
+fn first(action: &Action, wanted: Kind) -> Option<u16> {
+    let mut found = None;
+    visit(&mut { *action }, |role, kind, number| {
+        if role == Role::Use && kind == wanted && found.is_none() {
+            found = Some(*number);
+        }
+    });
+    found
+}
+
+fn set_first(action: &mut Action, wanted: Kind, value: u16) -> bool {
+    let mut before = None;
+    visit(action, |role, kind, number| {
+        if role == Role::Use && kind == wanted && before.is_none() {
+            before = Some(std::mem::replace(number, value));
+        }
+    });
+    before.is_some_and(|before| before != value)
 }
 
 /// Let a step use group `new` wherever it uses `old`.
 pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
-    if let Some(group) = group(&mut step.action)
-        && *group == old
-    {
-        *group = new;
-    }
-    if let Action::Op(step) = &mut step.action
-        && let Op::Mapped(MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to }) = &mut step.op
-    {
-        for group in [from, to] {
-            if *group == old {
-                *group = new;
-            }
-        }
-    }
-    if let Some(
-        Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)),
-    ) = &mut step.outcome
+    exchange(&mut step.action, Kind::Group, old.0, new.0);
+    if let Some(group) = step.outcome.as_mut().and_then(outcome_group)
         && *group == old
     {
         *group = new;
@@ -94,11 +51,15 @@ pub(super) fn exchange_group(step: &mut Step, old: GroupId, new: GroupId) {
 
 /// Let a step use reference `new` wherever it uses `old`.
 pub(super) fn exchange_objcg(step: &mut Step, old: ObjcgId, new: ObjcgId) {
-    if let Some(objcg) = objcg(&mut step.action)
-        && *objcg == old
-    {
-        *objcg = new;
-    }
+    exchange(&mut step.action, Kind::Objcg, old.0, new.0);
+}
+
+fn exchange(action: &mut Action, wanted: Kind, old: u16, new: u16) {
+    visit(action, |role, kind, number| {
+        if role == Role::Use && kind == wanted && *number == old {
+            *number = new;
+        }
+    });
 }
 
 /// The CPU that a step takes down, brings up or isolates.

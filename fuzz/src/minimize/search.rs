@@ -1,10 +1,17 @@
 //! The search's state, and the one place where a candidate is accepted.
 
 use super::Minimized;
+use super::run::{Outcome, Run};
+use super::schedules::look_for;
 use super::size::Size;
 use crate::program::{Program, Step};
 use crate::trace::fix_up;
 use crate::violation::Violation;
+
+/// The part of the budget that is left which one candidate may use up in search of a schedule.
+const SHARE: u64 = 1024;
+/// What it may use at least.
+const LEAST_SHARE: u64 = 2000;
 
 /// A search for a smaller program.
 pub(super) struct Search<R> {
@@ -19,7 +26,7 @@ pub(super) struct Search<R> {
     exhausted: bool,
 }
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// Begin with a program that fails with `violation`; `None` if it does not when it is fixed up.
     pub(super) fn start(
         program: &Program,
@@ -30,9 +37,10 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         let signature = violation.signature();
         let mut best = program.clone();
         fix_up(&mut best);
-        let violation = run(&best).filter(|found| found.signature() == signature)?;
-        let spent = cost(&best, Some(&violation));
-        let size = Size::of(&best);
+        let Outcome { violation, preemptions, cost: spent } =
+            look_for(&mut run, &mut best, &signature, budget / 4);
+        let violation = violation.filter(|found| found.signature() == signature)?;
+        let size = Size::of(&best).with_preemptions(preemptions);
         Some(Search { run, signature, best, size, violation, spent, budget, exhausted: false })
     }
 
@@ -56,14 +64,40 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         Minimized {
             program: self.best,
             violation: self.violation,
+            preemptions: self.size.preemptions(),
             steps_spent: self.spent,
             exhausted: self.exhausted,
         }
     }
 
     /// Keep the candidate if it is smaller and fails in the same way.
-    pub(super) fn attempt(&mut self, mut candidate: Program) -> bool {
+    pub(super) fn attempt(&mut self, candidate: Program) -> bool {
+        let share = (self.budget.saturating_sub(self.spent) / SHARE).max(LEAST_SHARE);
+        self.attempt_by(candidate, |run, candidate, signature| look_for(run, candidate, signature, share))
+    }
+
+    /// Keep another schedule of the best program if one with at most so many preemptions fails in the same way.
+    pub(super) fn attempt_within(&mut self, most: usize) -> bool {
+        // Few are tried, and what they find is worth much.
+        let share = self.budget.saturating_sub(self.spent) / 8;
+        self.attempt_by(self.best.clone(), |run, candidate, signature| {
+            run.within(candidate, signature, most, share)
+        })
+    }
+
+    /// Keep the best program with a change of its schedule if that fails in the same way.
+    pub(super) fn attempt_guided(&mut self, change: impl FnOnce(&mut Program) -> bool) -> bool {
+        let mut candidate = self.best.clone();
+        change(&mut candidate) && self.attempt_by(candidate, |run, candidate, _| run.guided(candidate))
+    }
+
+    fn attempt_by(
+        &mut self,
+        mut candidate: Program,
+        run: impl FnOnce(&mut R, &mut Program, &str) -> Outcome,
+    ) -> bool {
         fix_up(&mut candidate);
+        // Whatever schedule it fails by, it is at least so large.
         let size = Size::of(&candidate);
         if size >= self.size {
             return false;
@@ -72,10 +106,11 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
             self.exhausted = true;
             return false;
         }
-        let found = (self.run)(&candidate);
-        self.spent += cost(&candidate, found.as_ref());
-        match found {
-            Some(violation) if violation.signature() == self.signature => {
+        let found = run(&mut self.run, &mut candidate, &self.signature);
+        self.spent += found.cost;
+        let size = size.with_preemptions(found.preemptions);
+        match found.violation {
+            Some(violation) if violation.signature() == self.signature && size < self.size => {
                 self.best = candidate;
                 self.size = size;
                 self.violation = violation;
@@ -101,14 +136,13 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
         self.best.steps.len()
     }
 
+    /// Preemptions of the best program.
+    pub(super) fn preemptions(&self) -> usize {
+        self.size.preemptions()
+    }
+
     /// The step after which the best program fails; its length, if only the checks at the end fail.
     pub(super) fn failing_step(&self) -> usize {
         self.violation.step
     }
-}
-
-/// Steps that a run took. The checks at the end count as one.
-fn cost(program: &Program, found: Option<&Violation>) -> u64 {
-    let steps = program.steps.len();
-    found.map_or(steps, |violation| violation.step.min(steps)) as u64 + 1
 }

@@ -1,18 +1,19 @@
 //! Making simpler what cannot be deleted.
 
 use super::amounts::{EDGES, MOST, amounts, set_amount};
-use super::operands::{cpu, group, target};
+use super::operands::{cpu, group, set_group, target};
+use super::run::Run;
 use super::search::Search;
 use crate::program::{Action, Header, Program, Step};
-use crate::violation::Violation;
 use stocktake_model::{CpuId, GroupId, Mode, Op, SlabOp};
 
 /// Pairs of numbers are lowered together only in programs of at most so many steps.
 const PAIRS_UP_TO: usize = 24;
 
-impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
+impl<R: Run> Search<R> {
     /// All ways of making a program simpler.
     pub(super) fn simplify(&mut self) {
+        self.simplify_lanes();
         self.simplify_situation();
         self.simplify_cpus();
         for index in 0..self.len() {
@@ -25,7 +26,6 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
 
     /// Header lines back to their defaults, or to smaller values.
     fn simplify_situation(&mut self) {
-        self.attempt_with(|program| program.parallel.take().is_some());
         for mode in [Mode::V2, Mode::V1] {
             self.attempt_with(|program| set(&mut program.header.mode, mode));
         }
@@ -121,19 +121,13 @@ impl<R: FnMut(&Program) -> Option<Violation>> Search<R> {
     /// The group of the step nearer to root.
     fn move_up(&mut self, index: usize) {
         let parents = parents(&self.best);
-        let Some(now) = self.best.steps.get_mut(index).and_then(|step| group(&mut step.action).copied())
-        else {
-            return;
-        };
+        let Some(now) = self.best.steps.get(index).and_then(|step| group(&step.action)) else { return };
         let up =
             std::iter::successors(Some(now), |group| parents.get(group.index()).copied().flatten()).skip(1);
         // Root first.
         let mut up: Vec<GroupId> = up.collect();
         up.reverse();
-        up.into_iter().any(|ancestor| {
-            let change = |step: &mut Step| group(&mut step.action).is_some_and(|group| set(group, ancestor));
-            self.attempt_step(index, change)
-        });
+        up.into_iter().any(|ancestor| self.attempt_step(index, |step| set_group(&mut step.action, ancestor)));
     }
 
     /// Smaller numbers: each for itself, then two of them by the same amount, for what matters may be their

@@ -1,8 +1,11 @@
 //! What "smaller" means.
 
 use super::amounts::amounts;
+use super::operands::target;
 use crate::program::{Action, Header, Program};
-use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, SlabOp};
+use crate::trace::{Kind, Role, visit};
+use std::collections::BTreeSet;
+use stocktake_model::{Mode, Op, PageOp, ShmemOp, SlabOp};
 
 /// The size of a program, most important part first. The minimiser accepts only programs that are smaller, so it
 /// comes to an end.
@@ -10,6 +13,12 @@ use stocktake_model::{GroupId, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, SlabOp
 pub(super) struct Size {
     pub(super) steps: usize,
     is_parallel: bool,
+    /// Switches in the middle of operations: known only once the program has been run.
+    preemptions: usize,
+    /// CPUs that have a lane.
+    lanes: usize,
+    in_lanes: usize,
+    groups: usize,
     /// Injected failures, forced charges and insisted outcomes.
     extras: usize,
     cpus: u8,
@@ -26,13 +35,17 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The size of a program that is fixed up.
+    /// The size of a program that is fixed up, if it needs no preemption.
     pub(super) fn of(program: &Program) -> Size {
         let header = &program.header;
         let usual = Header::default();
         let mut size = Size {
             steps: program.steps.len(),
             is_parallel: program.parallel.is_some(),
+            preemptions: 0,
+            lanes: 0,
+            in_lanes: 0,
+            groups: 0,
             extras: 0,
             cpus: header.cpus,
             mode: match header.mode {
@@ -46,6 +59,11 @@ impl Size {
             places: 0,
             amounts: 0,
         };
+        if let Some(first) = program.parallel {
+            let cpus: BTreeSet<u8> = program.steps.iter().skip(first).map(|step| step.cpu().0).collect();
+            size.lanes = cpus.len();
+            size.in_lanes = program.steps.len().saturating_sub(first);
+        }
         // By the group's number.
         let mut depths = vec![0];
         for step in &program.steps {
@@ -57,53 +75,39 @@ impl Size {
                 .fold(size.amounts, |sum, amount| sum.saturating_add(amount.value.map_or(0, |n| n + 1)));
             let Action::Op(op) = step.action else { continue };
             size.extras += usize::from(op.fail.is_some());
-            let depth = |group: GroupId| depths.get(group.index()).copied().unwrap_or(0);
+            let depth = |group: u16| depths.get(usize::from(group)).copied().unwrap_or(0);
+            visit(&mut { step.action }, |role, kind, number| {
+                if role == Role::Use && kind == Kind::Group {
+                    size.depths += depth(*number);
+                }
+            });
+            size.places += target(&mut { step.action }).map_or(0, |target| u64::from(target.0));
             match op.op {
                 Op::Mkdir { parent, .. } => {
-                    let own = depth(parent) + 1;
-                    size.depths += own;
+                    let own = depth(parent.0) + 1;
+                    size.depths += 1;
+                    size.groups += 1;
                     depths.push(own);
                 }
-                Op::Charge { group, force, .. } => {
-                    size.depths += depth(group);
-                    size.extras += usize::from(force);
-                }
-                Op::Rmdir { group }
-                | Op::SetMax { group, .. }
-                | Op::SetSwapMax { group, .. }
-                | Op::SetMemswMax { group, .. }
-                | Op::ObjcgFrom { group, .. }
-                | Op::SwapIn { faulter: group, .. }
-                | Op::DrainAll { group }
-                | Op::Mm(
-                    MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::Match { group, .. },
-                ) => {
-                    size.depths += depth(group);
-                }
-                Op::Slab(SlabOp::Alloc { group, .. }) | Op::Page(PageOp::File { group, .. }) => {
-                    size.depths += depth(group);
-                }
-                Op::Page(PageOp::Anon { group, huge, .. })
-                | Op::Shmem(ShmemOp::Fault { group, huge, .. } | ShmemOp::Lookup { group, huge, .. }) => {
-                    size.depths += depth(group);
+                Op::Charge { force, .. } => size.extras += usize::from(force),
+                Op::Page(PageOp::Anon { huge, .. })
+                | Op::Shmem(ShmemOp::Fault { huge, .. } | ShmemOp::Lookup { huge, .. }) => {
                     size.extras += usize::from(huge);
                 }
                 Op::Page(PageOp::FreeList { list }) => size.extras += list.iter().count() - 1,
-                Op::Shmem(ShmemOp::Swapoff { group }) => size.depths += depth(group),
                 Op::Slab(SlabOp::CreateCache { rcu, .. }) => size.extras += usize::from(rcu),
-                Op::Mapped(MappedOp::ForceEmpty { group } | MappedOp::MovePage { to: group, .. }) => {
-                    size.depths += depth(group)
-                }
-                Op::Mapped(MappedOp::MoveStart { from, to } | MappedOp::MoveEnd { from, to }) => {
-                    size.depths += depth(from) + depth(to);
-                }
-                Op::CpuDown { target }
-                | Op::CpuUp { target }
-                | Op::CpuIsolate { target }
-                | Op::CpuUnisolate { target } => size.places += u64::from(target.0),
                 _ => {}
             }
         }
         size
+    }
+
+    /// The size with so many preemptions.
+    pub(super) fn with_preemptions(self, preemptions: usize) -> Size {
+        Size { preemptions, ..self }
+    }
+
+    pub(super) fn preemptions(&self) -> usize {
+        self.preemptions
     }
 }

@@ -3,10 +3,13 @@
 mod lists;
 mod replays;
 mod run;
+mod timeline;
 
 pub use lists::{designs, faults};
 pub use replays::replays;
+pub(super) use replays::{ReplayJson, replay};
 pub use run::run;
+pub(super) use timeline::DifferenceJson;
 
 use serde::Serialize;
 use std::path::Path;

@@ -3,7 +3,9 @@
 //! Reports render values and decide nothing: what is a failure is the business of [`crate::replay`] and
 //! [`crate::hunt`]. There are no colours and no terminal codes, so that a report can be kept as it is.
 
+pub mod html;
 pub mod json;
+pub(crate) mod picture;
 pub(crate) mod table;
 pub mod text;
 pub(crate) mod words;
@@ -133,9 +135,9 @@ impl FaultHunt {
         !self.hits.is_empty() && self.hits.iter().all(|hit| hit.clean_trace_passes)
     }
 
-    /// The hit with the fewest steps.
+    /// The hit with the fewest steps, and of those with the fewest preemptions.
     pub fn shortest(&self) -> Option<&FaultFound> {
-        self.hits.iter().min_by_key(|hit| hit.steps_minimized)
+        self.hits.iter().min_by_key(|hit| (hit.steps_minimized, hit.preemptions))
     }
 
     /// The median over all seeds; `None` if half of them or more found nothing.

@@ -2,13 +2,15 @@
 
 mod corpus;
 mod failure;
+mod interleaving;
 mod lists;
 mod replays;
 mod run;
+mod shorten;
 
 pub use corpus::{Statistics, statistics};
-pub(crate) use failure::steps_run;
 pub use failure::{failure, story};
+pub(crate) use failure::{in_one_line, setting, steps_run, unfinished};
 pub use lists::{designs, faults};
 pub use replays::{checked, replay, troubles, verdict_line, verdicts};
 pub use run::{artifact, run};

@@ -3,9 +3,9 @@
 use super::scope::names_from;
 use super::slab::slab_in_range;
 use super::spelling::{BYTES, COUNT, LIMIT, PAGES};
-use super::visit::{Kind, Role, outcome_group, visit};
+use super::visit::{Kind, Role, outcome_group, visit, visit_assertion};
 use super::write::possible_outcome;
-use crate::program::{Action, Assertion, Names, Program, Step};
+use crate::program::{Action, Names, Program, Step};
 use stocktake_model::{CpuId, GroupId, Limit, MmOp, Op};
 
 /// Drop the steps whose operands no earlier step creates, and number what is left without gaps. Returns how many
@@ -128,24 +128,8 @@ fn in_range(step: &Step, cpus: u8) -> bool {
                 | Op::CpuUnisolate { target } => target.0 < cpus,
                 _ => true,
             },
-            Action::Assert(_, assertion) => match assertion {
-                Assertion::Usage(_, n)
-                | Assertion::Swap(_, n)
-                | Assertion::Memsw(_, n)
-                | Assertion::Failcnt(_, n)
-                | Assertion::Watermark(_, n)
-                | Assertion::Ids(_, n)
-                | Assertion::Stock(_, n)
-                | Assertion::Refs(_, n)
-                | Assertion::CacheRefs(_, _, n)
-                | Assertion::Mapped(_, n)
-                | Assertion::Mark(_, n)
-                | Assertion::Bytes(_, n)
-                | Assertion::Visited(n)
-                | Assertion::Stranded(n)
-                | Assertion::Slots(n)
-                | Assertion::Leftover(_, n) => COUNT.has(n),
-                Assertion::State(..) | Assertion::Owner(..) => true,
-            },
+            Action::Assert(_, mut assertion) => {
+                visit_assertion(&mut assertion, |_, _, _| {}).is_none_or(|number| COUNT.has(number))
+            }
         }
 }

@@ -110,7 +110,7 @@ pub use labels::{
 pub use rewrite::with_schedule;
 pub(crate) use shmem::{page_word, shmem_word};
 pub(crate) use slab::slab_word;
-pub(crate) use visit::{Kind, Role, visit};
+pub(crate) use visit::{Kind, Role, outcome_group, visit};
 pub use write::{canonical, write};
 
 use crate::program::Program;

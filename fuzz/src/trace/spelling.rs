@@ -53,8 +53,13 @@ pub(super) const VERSION: Range = Range { what: "a version", least: 0, most: u32
 pub(super) const MODES: [(&str, Mode); 3] = [("v1", Mode::V1), ("v2", Mode::V2), ("v1-flat", Mode::V1Flat)];
 
 /// Values of `fail=`.
-pub(super) const FAILURES: [(&str, Failure); 3] =
-    [("alloc", Failure::Alloc), ("trylock", Failure::Trylock), ("insert", Failure::Insert)];
+pub(super) const FAILURES: [(&str, Failure); 5] = [
+    ("alloc", Failure::Alloc),
+    ("alloc2", Failure::Alloc2),
+    ("alloc3", Failure::Alloc3),
+    ("trylock", Failure::Trylock),
+    ("insert", Failure::Insert),
+];
 
 /// Words of `assert state`.
 pub(super) const STATES: [(&str, State); 5] = [

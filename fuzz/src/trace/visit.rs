@@ -34,7 +34,7 @@ impl Kind {
     ];
 
     /// The word used in messages.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Group => "group",
             Kind::Objcg => "objcg reference",
@@ -50,13 +50,13 @@ impl Kind {
     }
 
     /// The same with its article.
-    pub(super) fn one(self) -> String {
+    pub(crate) fn one(self) -> String {
         let article = if matches!(self, Kind::Objcg | Kind::Object | Kind::User) { "an" } else { "a" };
         format!("{article} {}", self.name())
     }
 
     /// The name that number `n` has unless it is given another.
-    pub(super) fn generated(self, n: u16) -> String {
+    pub(crate) fn generated(self, n: u16) -> String {
         let letter = match self {
             Kind::Group => 'g',
             Kind::Objcg => 'o',
@@ -84,34 +84,12 @@ pub(crate) enum Role {
 
 /// Show every number of `action` to `see`, the one that it creates last.
 pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u16)) {
-    use Kind::{Cache, Charge, Group, Objcg, Object, Slot};
+    use Kind::{Charge, Group, Objcg, Object, Slot};
     use Role::{New, Use};
     let op = match action {
         Action::Op(step) => &mut step.op,
         Action::Assert(_, assertion) => {
-            match assertion {
-                Assertion::Usage(group, _)
-                | Assertion::Swap(group, _)
-                | Assertion::Memsw(group, _)
-                | Assertion::Failcnt(group, _)
-                | Assertion::Watermark(group, _)
-                | Assertion::State(group, _)
-                | Assertion::Ids(group, _)
-                | Assertion::Stock(group, _)
-                | Assertion::Refs(group, _)
-                | Assertion::Mapped(group, _)
-                | Assertion::Mark(group, _) => see(Use, Group, &mut group.0),
-                Assertion::Bytes(objcg, _) | Assertion::Leftover(objcg, _) => see(Use, Objcg, &mut objcg.0),
-                Assertion::Visited(_) | Assertion::Stranded(_) | Assertion::Slots(_) => {}
-                Assertion::CacheRefs(cache, group, _) => {
-                    see(Use, Cache, &mut cache.0);
-                    see(Use, Group, &mut group.0);
-                }
-                Assertion::Owner(objcg, group) => {
-                    see(Use, Objcg, &mut objcg.0);
-                    see(Use, Group, &mut group.0);
-                }
-            }
+            visit_assertion(assertion, see);
             return;
         }
     };
@@ -170,6 +148,49 @@ pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
     }
 }
 
+/// Show every number of an assertion that names something to `see`; returns the number that it insists on.
+pub(crate) fn visit_assertion(
+    assertion: &mut Assertion,
+    mut see: impl FnMut(Role, Kind, &mut u16),
+) -> Option<u64> {
+    use Kind::{Cache, Group, Objcg};
+    use Role::Use;
+    match assertion {
+        Assertion::Usage(group, n)
+        | Assertion::Swap(group, n)
+        | Assertion::Memsw(group, n)
+        | Assertion::Failcnt(group, n)
+        | Assertion::Watermark(group, n)
+        | Assertion::Ids(group, n)
+        | Assertion::Stock(group, n)
+        | Assertion::Refs(group, n)
+        | Assertion::Mapped(group, n)
+        | Assertion::Mark(group, n) => {
+            see(Use, Group, &mut group.0);
+            Some(*n)
+        }
+        Assertion::State(group, _) => {
+            see(Use, Group, &mut group.0);
+            None
+        }
+        Assertion::Bytes(objcg, n) | Assertion::Leftover(objcg, n) => {
+            see(Use, Objcg, &mut objcg.0);
+            Some(*n)
+        }
+        Assertion::Visited(n) | Assertion::Stranded(n) | Assertion::Slots(n) => Some(*n),
+        Assertion::CacheRefs(cache, group, n) => {
+            see(Use, Cache, &mut cache.0);
+            see(Use, Group, &mut group.0);
+            Some(*n)
+        }
+        Assertion::Owner(objcg, group) => {
+            see(Use, Objcg, &mut objcg.0);
+            see(Use, Group, &mut group.0);
+            None
+        }
+    }
+}
+
 fn visit_mapped(op: &mut MappedOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
     match op {
         MappedOp::Map { charge }
@@ -191,7 +212,7 @@ fn visit_mapped(op: &mut MappedOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
 }
 
 /// The group that an outcome names.
-pub(super) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
+pub(crate) fn outcome_group(outcome: &mut Outcome) -> Option<&mut GroupId> {
     match outcome {
         Outcome::To(group) | Outcome::Ran(Ran::Offline(group) | Ran::Release(group) | Ran::Create(group)) => {
             Some(group)

@@ -1,14 +1,12 @@
 //! Charging by the byte, through a per-CPU stock of bytes.
 
 use super::ObjcgRef;
-use crate::Fault;
 use crate::machine::Machine;
-use crate::memcg::MemcgRef;
 use crate::substrate::arena::word_of;
 use crate::substrate::cpu::Cpu;
-use crate::substrate::env::Label;
-use crate::substrate::env::{Env, Failing, Loop, Mark, What};
+use crate::substrate::env::{Env, Failing, Mark};
 use crate::substrate::units::{Bytes, Errno, PAGE_SIZE, Pages};
+use crate::{Fault, KmemRootDesign, ObjcgDesign};
 
 /// The owned part of a byte stock: bytes of one objcg, to which it holds a reference.
 #[derive(Debug, Default)]
@@ -36,6 +34,34 @@ impl ByteStock {
 }
 
 impl Machine {
+    /// Charge an object that holds its objcg for as long as it lives. The caller has a reference to the objcg.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if the pages do not fit.
+    #[inline]
+    pub fn obj_cgroup_charge_object<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        objcg: ObjcgRef,
+        size: Bytes,
+    ) -> Result<(), Errno> {
+        if self.config.design.objcg == ObjcgDesign::PageKmem {
+            return self.obj_cgroup_charge(e, cpu, objcg, size);
+        }
+        self.objcg_get(e, cpu, objcg);
+        self.obj_cgroup_charge(e, cpu, objcg, size).inspect_err(|_| self.objcg_put(e, cpu, objcg))
+    }
+
+    /// Free an object that holds its objcg, on whatever CPU.
+    #[inline]
+    pub fn obj_cgroup_uncharge_object<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, size: Bytes) {
+        self.obj_cgroup_uncharge(e, cpu, objcg, size);
+        if self.config.design.objcg != ObjcgDesign::PageKmem {
+            self.objcg_put(e, cpu, objcg);
+        }
+    }
+
     /// Charge an object of `size` bytes, from this CPU's stock or else by whole pages. The caller has a reference
     /// to the objcg.
     ///
@@ -66,18 +92,28 @@ impl Machine {
         size: Bytes,
         bypass: bool,
     ) -> Result<(), Errno> {
-        let Some(memcg) = self.get_memcg_of_objcg(e, cpu, objcg) else { return Err(Errno::NoMem) };
+        let design = self.config.design.objcg;
+        let pages = Pages(size.0.div_ceil(PAGE_SIZE));
         if size.0 > PAGE_SIZE {
             e.mark(Mark::ObjectOverPage);
         }
-        if self.objcgs.get(e, objcg).place.peek() != 0 {
+        if design == ObjcgDesign::PageKmem {
+            return self.kmem_charge_pages(e, cpu, self.objcg_memcg(e, objcg), pages, bypass);
+        }
+        let plainly = design != ObjcgDesign::Corrected510 || e.fault(Fault::S6) || e.fault(Fault::B14);
+        let memcg = if plainly {
+            self.get_memcg_plainly(e, cpu, objcg)
+        } else {
+            self.get_memcg_by_tryget(e, cpu, objcg).ok_or(Errno::NoMem)?
+        };
+        if self.objcgs.get(e, objcg).refs.is_killed() {
             e.mark(Mark::ChargedThroughReparented);
         }
-        let pages = Pages(size.0.div_ceil(PAGE_SIZE));
-        let charged = if e.fault(Fault::R1) && memcg == self.root {
+        let skips_root = self.config.design.kmem_root == KmemRootDesign::Skipped || e.fault(Fault::R1);
+        let charged = if skips_root && memcg == self.root {
             Ok(())
         } else if bypass {
-            self.charge_past_stock(e, cpu, memcg, pages)
+            self.try_charge_past_stock(e, cpu, memcg, pages)
         } else {
             self.try_charge(e, cpu, memcg, pages, false)
         };
@@ -94,22 +130,13 @@ impl Machine {
         if e.fault(Fault::B19) { Ok(()) } else { charged }
     }
 
-    fn charge_past_stock<E: Env>(
-        &self,
-        e: &E,
-        cpu: &mut Cpu,
-        memcg: MemcgRef,
-        pages: Pages,
-    ) -> Result<(), Errno> {
-        self.memcg_try_charge(e, memcg, pages).or_else(|level| {
-            self.drain_all_stock(e, cpu, level);
-            self.memcg_try_charge(e, memcg, pages).map_err(|_| Errno::NoMem)
-        })
-    }
-
     /// Give the bytes of a freed object back, on whatever CPU. The caller has a reference to the objcg.
     #[inline]
     pub fn obj_cgroup_uncharge<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, size: Bytes) {
+        if !objcg.is_in(cpu.bytes.objcg) && self.config.design.objcg == ObjcgDesign::PageKmem {
+            let pages = Pages(size.0.div_ceil(PAGE_SIZE));
+            return self.kmem_uncharge_pages(e, self.objcg_memcg(e, objcg), pages);
+        }
         if E::FAULTS && e.failing(Failing::Trylock) {
             e.mark(Mark::BytesBypassed);
             let leftover = &self.objcgs.get(e, objcg).leftover;
@@ -140,7 +167,7 @@ impl Machine {
         }
         self.drain_byte_stock(e, cpu);
         if !e.fault(Fault::O2) {
-            self.objcg_get(e, objcg);
+            self.objcg_get(e, cpu, objcg);
         }
         let leftover = self.objcgs.get(e, objcg).leftover.swap(e, 0);
         if leftover != 0 {
@@ -169,12 +196,28 @@ impl Machine {
         if bytes.fraction().0 > 0 && !e.fault(Fault::S10) {
             self.objcgs.get(e, objcg).leftover.add(e, bytes.fraction().0 as i64);
         }
-        // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
-        self.cpus[owner].cached_objcg.store(e, 0);
+        if self.puts_before_clearing(e) {
+            // With interrupts off, which is a read section too.
+            let _section = self.rcu_read_lock(e, cpu.id);
+            self.put_of_byte_stock(e, cpu, objcg);
+            self.cpus[owner].cached_objcg.store(e, 0);
+        } else {
+            // The pointer goes before the reference: whoever reads it remotely under RCU may still follow it.
+            self.cpus[owner].cached_objcg.store(e, 0);
+            self.put_of_byte_stock(e, cpu, objcg);
+        }
+    }
+
+    /// The order until 6.4: whoever reads the pointer remotely can find an objcg that is about to be freed.
+    fn puts_before_clearing<E: Env>(&self, e: &E) -> bool {
+        matches!(self.config.design.objcg, ObjcgDesign::Rfc | ObjcgDesign::Merged59) || e.fault(Fault::B21b)
+    }
+
+    fn put_of_byte_stock<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef) {
         if e.fault(Fault::O2) {
             return;
         }
-        if self.objcgs.get(e, objcg).refs.peek() == 1 {
+        if self.objcgs.get(e, objcg).refs.total(&self.cpus) == 1 {
             e.mark(Mark::ObjcgReleasedByDrain);
         }
         self.objcg_put(e, cpu, objcg);
@@ -182,28 +225,19 @@ impl Machine {
 
     /// Uncharge whole pages that were charged through an objcg, from the group that it belongs to now.
     pub(crate) fn uncharge_pages_of<E: Env>(&self, e: &E, cpu: &mut Cpu, objcg: ObjcgRef, pages: Pages) {
+        if self.config.design.objcg != ObjcgDesign::Corrected510 {
+            return self.uncharge_under_rcu(e, cpu, objcg, pages);
+        }
         if pages.0 == 0 {
             return;
         }
-        let Some(memcg) = self.get_memcg_of_objcg(e, cpu, objcg) else { return };
+        let memcg = if e.fault(Fault::B14b) {
+            Some(self.get_memcg_plainly(e, cpu, objcg))
+        } else {
+            self.get_memcg_by_tryget(e, cpu, objcg)
+        };
+        let Some(memcg) = memcg else { return };
         self.refill_stock(e, cpu, memcg, pages);
         self.css_put(e, memcg);
-    }
-
-    /// A counted reference to the group of an objcg. The pointer may be swapped, and the group behind it lose its
-    /// last reference, at any moment: so read it again until a reference is had.
-    fn get_memcg_of_objcg<E: Env>(&self, e: &E, cpu: &Cpu, objcg: ObjcgRef) -> Option<MemcgRef> {
-        let _section = self.rcu_read_lock(e, cpu.id);
-        loop {
-            let memcg = self.objcg_memcg(e, objcg);
-            let got =
-                if e.fault(Fault::O1) { self.css_tryget_online(e, memcg) } else { self.css_tryget(e, memcg) };
-            if got {
-                return Some(memcg);
-            }
-            if !e.retry(Loop::MemcgOfObjcg, Label::new(What::ObjcgMemcg, objcg.index())) {
-                return None;
-            }
-        }
     }
 }

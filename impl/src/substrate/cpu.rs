@@ -6,6 +6,7 @@
 
 use super::env::{Label, What};
 use super::page_stock::PageStock;
+use super::percpu_ref::LocalCounts;
 use super::word::{Lock, Word};
 use super::work::Work;
 use crate::obj_cgroup::ByteStock;
@@ -47,6 +48,9 @@ pub(crate) struct CpuShared {
     pub(crate) isolated: Word,
     /// Odd inside a read section.
     pub(crate) section: Word,
+    /// This CPU's numbers of the counters that count on each CPU by itself. Only it changes them; they are added up
+    /// when nobody does any more.
+    pub(crate) counts: LocalCounts,
     /// Work bound to this CPU.
     pub(crate) queue: Lock<VecDeque<Work>>,
 }
@@ -63,11 +67,14 @@ impl CpuShared {
             online: word(What::CpuOnline),
             isolated: word(What::CpuIsolated),
             section: word(What::CpuSection),
+            counts: LocalCounts::default(),
             queue: Lock::new(Label::new(What::CpuQueue, id), VecDeque::new()),
         }
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// As at the start, with room for so many counters of references.
+    pub(crate) fn reset(&mut self, counters: usize) {
+        self.counts.fit(counters);
         for word in &self.cached {
             word.init(0);
         }

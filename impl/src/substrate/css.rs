@@ -160,6 +160,7 @@ impl Machine {
         if e.fault(Fault::B38) {
             self.ids.lock(e).forget(node.id.swap(e, 0));
         }
+        self.free_memcg_as_objcg(e, memcg);
         self.memcgs.free(e, memcg);
         e.mark(Mark::CssFreed);
         if let Some(parent) = parent {

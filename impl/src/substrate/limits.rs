@@ -46,6 +46,14 @@ impl Machine {
         self.resize_max(e, cpu, memcg, Which::Memsw, max)
     }
 
+    /// Write a group's limit of kernel memory; v1, where kernel objects are charged by the page.
+    ///
+    /// # Errors
+    /// [`Errno::Busy`] if the usage is above it.
+    pub fn set_kmem_max<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
+        self.resize_max(e, cpu, memcg, Which::Kmem, max)
+    }
+
     fn resize_max<E: Env>(
         &self,
         e: &E,
@@ -73,6 +81,7 @@ impl Machine {
         let node = self.memcgs.get(e, memcg);
         let (counter, in_order) = match which {
             Which::Memsw => (&node.memsw, max as i64 >= node.memory.max.load(e)),
+            Which::Kmem => (&node.kmem, true),
             Which::Memory | Which::Swap => (&node.memory, max as i64 <= node.memsw.max.load(e)),
         };
         if !in_order {

@@ -12,6 +12,7 @@ mod limits;
 pub mod meaning;
 pub mod page_counter;
 pub mod page_stock;
+pub(crate) mod percpu_ref;
 pub mod rcu;
 pub mod units;
 pub mod word;

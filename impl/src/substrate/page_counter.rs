@@ -36,6 +36,8 @@ pub(crate) enum Which {
     Swap,
     /// Memory and swap together.
     Memsw,
+    /// Pages of kernel objects, on cgroup v1, where they are charged by the page.
+    Kmem,
 }
 
 impl PageCounter {
@@ -104,6 +106,7 @@ impl Machine {
             Which::Memory => (node, &node.memory),
             Which::Swap => (node, &node.swap),
             Which::Memsw => (node, &node.memsw),
+            Which::Kmem => (node, &node.kmem),
         }
     }
 

@@ -3,12 +3,12 @@
 
 use super::arena::Handle;
 use super::cpu::{Cpu, STOCK_SLOTS};
-use super::env::{Env, Failing, Loop, Mark};
+use super::env::{Env, Failing, Loop, Mark, Oops};
 use super::page_counter::Which;
 use super::units::{Errno, Pages};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
-use crate::{DrainDesign, Fault, StockDesign};
+use crate::{DrainDesign, Fault, ObjcgDesign, StockDesign};
 
 /// Pages charged at a time, and the most that a slot may hold.
 pub const BATCH: u64 = 64;
@@ -199,7 +199,14 @@ impl Machine {
     fn flush_required<E: Env>(&self, e: &E, here: usize, id: usize, root: MemcgRef) -> bool {
         let shared = &self.cpus[id];
         let section = self.rcu_read_lock(e, here);
-        let objcg = Handle::from_word(shared.cached_objcg.load(e));
+        let mut objcg = Handle::from_word(shared.cached_objcg.load(e));
+        if objcg.is_some() && self.reads_cached_objcg_twice(e) {
+            // As if the compiler had loaded it once for the test and once for the use.
+            objcg = Handle::from_word(shared.cached_objcg.load(e));
+            if objcg.is_none() {
+                e.oops(Oops::Null(shared.cached_objcg.label()));
+            }
+        }
         if objcg.is_some_and(|objcg| self.is_descendant(e, self.objcg_memcg(e, objcg), root)) {
             return true;
         }
@@ -262,6 +269,11 @@ impl Machine {
         }
     }
 
+    /// Until 6.4 (3b8abb323953) nothing kept the pointer from being read twice.
+    fn reads_cached_objcg_twice<E: Env>(&self, e: &E) -> bool {
+        matches!(self.config.design.objcg, ObjcgDesign::Rfc | ObjcgDesign::Merged59) || e.fault(Fault::B21)
+    }
+
     /// Charge pages to a group: from this CPU's stock, or else from the counters with a batch for the stock.
     /// Root is charged like any other group. The caller has a reference to the group.
     ///
@@ -279,7 +291,21 @@ impl Machine {
         if self.consume_stock(e, cpu, memcg, pages) {
             return Ok(());
         }
-        self.try_charge_slow(e, cpu, memcg, pages, force)
+        self.try_charge_slow(e, cpu, memcg, pages, Pages(pages.0.max(BATCH)), force)
+    }
+
+    /// The same without the stock, whose lock could not be had: exactly these pages.
+    ///
+    /// # Errors
+    /// As [`Machine::try_charge`].
+    pub(crate) fn try_charge_past_stock<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        memcg: MemcgRef,
+        pages: Pages,
+    ) -> Result<(), Errno> {
+        self.try_charge_slow(e, cpu, memcg, pages, pages, false)
     }
 
     #[cold]
@@ -289,9 +315,9 @@ impl Machine {
         cpu: &mut Cpu,
         memcg: MemcgRef,
         pages: Pages,
+        mut batch: Pages,
         force: bool,
     ) -> Result<(), Errno> {
-        let mut batch = Pages(pages.0.max(BATCH));
         let mut drained = false;
         let full = loop {
             match self.memcg_try_charge(e, memcg, batch) {

@@ -13,11 +13,14 @@ use crate::mm::TaskRef;
 use crate::obj_cgroup::ObjcgRef;
 use crate::slab::SlabCallback;
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 /// What is done once a grace period has elapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Callback {
     FreeMemcg(MemcgRef),
+    /// Nobody counts references to a killed objcg on its own CPU any more.
+    SwitchObjcg(ObjcgRef),
     FreeObjcg(ObjcgRef),
     Slab(SlabCallback),
     PutTask(TaskRef),
@@ -62,6 +65,34 @@ impl<E: Env> Drop for Section<'_, E> {
     }
 }
 
+/// A read section of one CPU in which it is not looked at: it holds off a grace period, and no other CPU runs within,
+/// as if preemption were off.
+pub(super) struct Undisturbed<'m> {
+    section: Option<&'m Word>,
+}
+
+impl<'m> Undisturbed<'m> {
+    #[inline]
+    pub(super) fn begin(section: &'m Word) -> Undisturbed<'m> {
+        let raw = section.raw();
+        let now = raw.load(Ordering::Relaxed);
+        let outermost = now % 2 == 0;
+        if outermost {
+            raw.swap(now + 1, Ordering::SeqCst);
+        }
+        Undisturbed { section: outermost.then_some(section) }
+    }
+}
+
+impl Drop for Undisturbed<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(section) = self.section {
+            section.raw().store(section.peek() + 1, Ordering::Release);
+        }
+    }
+}
+
 impl Machine {
     /// Open a read section on a CPU.
     pub(crate) fn rcu_read_lock<'m, E: Env>(&'m self, e: &'m E, cpu: usize) -> Section<'m, E> {
@@ -101,6 +132,7 @@ impl Machine {
                     self.free_caches_of(e, cpu.id, memcg);
                     self.css_free(e, memcg);
                 }
+                Callback::SwitchObjcg(objcg) => self.objcg_switched(e, cpu, objcg),
                 Callback::FreeObjcg(objcg) => self.objcgs.free(e, objcg),
                 Callback::Slab(callback) => self.slab_callback(e, cpu, callback),
                 Callback::PutTask(task) => self.task_free(e, task),

@@ -72,6 +72,11 @@ impl Word {
         self.value.store(value, Ordering::Relaxed);
     }
 
+    /// The bare number, for those who report what they do with it themselves.
+    pub(super) fn raw(&self) -> &AtomicI64 {
+        &self.value
+    }
+
     #[inline(always)]
     fn access<E: Env>(&self, e: &E, access: Access, act: impl FnOnce(&AtomicI64) -> (i64, i64)) -> i64 {
         if E::WATCHED {

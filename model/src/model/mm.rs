@@ -180,6 +180,8 @@ impl Model {
             MmOp::Match { through, group } => {
                 Outcome::Is(self.payers(through).first().is_some_and(|&payer| self.is_below(payer, group)))
             }
+            // An mm first, then the rest of the task.
+            MmOp::Fork { .. } if fail == Some(Failure::Alloc2) => Outcome::Refused(Errno::NoMem),
             // Whatever makes a task or an mm allocates it first.
             MmOp::Task { .. }
             | MmOp::Kthread { .. }

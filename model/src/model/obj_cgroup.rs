@@ -3,9 +3,22 @@
 //! Each group is born with one bucket, which is named by that group for ever. The bucket's *owner* pays: the birth
 //! group first; each time an owner is offlined, its counter parent takes the bucket over. Root has no bucket, so
 //! objects charged through root's "no objcg" are not accounted; a bucket that root has inherited is.
+//!
+//! That is the rule [`ObjectRule::Bytes`]. By the other, [`ObjectRule::Pages`], each object costs whole pages, a
+//! bucket never changes its owner, and the group's references to it, and its pages, hold the group.
 
 use super::{Group, Model};
 use crate::{Bytes, Errno, GroupId, ObjcgId, ObjectId, Outcome, Pages};
+
+/// What kernel objects cost, and who pays once their group has been removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ObjectRule {
+    /// The bytes of all objects of a bucket together, rounded up; the parent of a removed group pays.
+    #[default]
+    Bytes,
+    /// Each object rounded up by itself; the group goes on paying, and is held by each page.
+    Pages,
+}
 
 /// One obj_cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +26,12 @@ pub(super) struct Bucket {
     pub(super) owner: GroupId,
     /// The program's references, one for each live object, and one of the birth group while that stands.
     pub(super) refs: u64,
+    /// Those of them that are the program's.
+    pub(super) held: u64,
     /// Bytes of live objects.
     pub(super) live: Bytes,
+    /// Pages that they cost.
+    pub(super) pages: Pages,
     /// The next bucket of the same owner.
     pub(super) next: Option<GroupId>,
 }
@@ -30,11 +47,16 @@ impl Model {
     /// Who pays for new objects of a group: the first group upwards that still has its active bucket. First
     /// today's answer, then those of a near future, see [`Model::standing_in`].
     pub(super) fn objcg_answers(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
-        self.standing_in(group, Group::is_standing, Group::is_online)
+        let itself = (self.object_rule == ObjectRule::Pages).then_some(group);
+        let standing = self.standing_in(group, Group::is_standing, Group::is_online);
+        itself.into_iter().chain(standing.take(if itself.is_some() { 0 } else { usize::MAX }))
     }
 
     /// The pages that one more object needs beyond those that the bucket's objects need already.
     pub(super) fn pages_needed(&self, birth: GroupId, bytes: Bytes) -> Pages {
+        if self.object_rule == ObjectRule::Pages {
+            return bytes.pages_up();
+        }
         let live = self.bucket_live_bytes(birth);
         (live + bytes).pages_up() - live.pages_up()
     }
@@ -50,7 +72,10 @@ impl Model {
     }
 
     pub(super) fn make_bucket(&mut self, birth: GroupId) {
-        self.buckets.make(birth.index(), Bucket { owner: birth, refs: 1, live: Bytes(0), next: None });
+        self.buckets.make(
+            birth.index(),
+            Bucket { owner: birth, refs: 1, held: 0, live: Bytes(0), pages: Pages(0), next: None },
+        );
         if let Some(group) = self.groups.get_mut(birth.index()) {
             group.first_bucket = Some(birth);
         }
@@ -60,12 +85,18 @@ impl Model {
     pub(super) fn make_objcg(&mut self, new: ObjcgId, birth: GroupId) {
         if birth == GroupId::ROOT || self.buckets.get(birth.index()).is_some() {
             self.get_bucket(birth);
+            if let Some(bucket) = self.buckets.get_mut(birth.index()) {
+                bucket.held += 1;
+            }
             self.objcgs.make(new.index(), birth);
         }
     }
 
     pub(super) fn put_objcg(&mut self, held: ObjcgId) {
         if let Some(birth) = self.objcgs.take(held.index()) {
+            if let Some(bucket) = self.buckets.get_mut(birth.index()) {
+                bucket.held -= 1;
+            }
             self.put_bucket(birth);
         }
     }
@@ -84,22 +115,28 @@ impl Model {
 
     /// One more object is charged to a bucket, and holds it.
     pub(super) fn charge_bucket(&mut self, birth: GroupId, bytes: Bytes) {
+        let pages = self.bucket_pages(birth) + self.pages_needed(birth, bytes);
         self.get_bucket(birth);
-        self.set_live_bytes(birth, self.bucket_live_bytes(birth) + bytes);
+        self.set_live_bytes(birth, self.bucket_live_bytes(birth) + bytes, pages);
     }
 
     /// An object that was charged to a bucket is gone.
     pub(super) fn uncharge_bucket(&mut self, birth: GroupId, bytes: Bytes) {
         if birth != GroupId::ROOT {
-            self.set_live_bytes(birth, self.bucket_live_bytes(birth) - bytes);
+            let live = self.bucket_live_bytes(birth) - bytes;
+            let pages = match self.object_rule {
+                ObjectRule::Bytes => live.pages_up(),
+                ObjectRule::Pages => self.bucket_pages(birth) - bytes.pages_up(),
+            };
+            self.set_live_bytes(birth, live, pages);
         }
         self.put_bucket(birth);
     }
 
-    /// The owner pays for the bucket's bytes rounded up to pages, and so does every level above it.
-    fn set_live_bytes(&mut self, birth: GroupId, live: Bytes) {
+    /// The owner pays for the bucket's pages, and so does every level above it.
+    fn set_live_bytes(&mut self, birth: GroupId, live: Bytes, after: Pages) {
         let Some(bucket) = self.buckets.get_mut(birth.index()) else { return };
-        let (before, after) = (bucket.live.pages_up(), live.pages_up());
+        let before = std::mem::replace(&mut bucket.pages, after);
         bucket.live = live;
         let owner = bucket.owner;
         if before != after {
@@ -137,12 +174,15 @@ impl Model {
     /// Hands every bucket that `from` owns to its counter parent. The pages are counted at every level above
     /// `from` already, so that only `from`'s own level changes.
     pub(super) fn reparent_buckets(&mut self, from: GroupId) {
+        if self.object_rule == ObjectRule::Pages {
+            return;
+        }
         let Some(group) = self.groups.get_mut(from.index()) else { return };
         let Some(to) = group.counter_parent else { return };
         let mut next = group.first_bucket.take();
         while let Some(birth) = next {
             let Some(bucket) = self.buckets.get(birth.index()) else { return };
-            let (pages, alive) = (bucket.live.pages_up(), bucket.refs > 0);
+            let (pages, alive) = (bucket.pages, bucket.refs > 0);
             next = bucket.next;
             if alive {
                 self.count_inherited(from, birth, |inherited| *inherited -= 1);
@@ -156,6 +196,40 @@ impl Model {
                 bucket.owner = to;
                 bucket.next = head;
             }
+        }
+    }
+}
+
+/// Questions.
+impl Model {
+    /// How kernel objects are charged from now on; for a model on which nothing has happened.
+    pub fn charge_objects_by(&mut self, rule: ObjectRule) {
+        self.object_rule = rule;
+    }
+
+    /// How kernel objects are charged.
+    pub fn object_rule(&self) -> ObjectRule {
+        self.object_rule
+    }
+
+    /// Pages that the live objects of the objcg born in `birth` cost.
+    pub fn bucket_pages(&self, birth: GroupId) -> Pages {
+        self.buckets.get(birth.index()).map_or(Pages(0), |bucket| bucket.pages)
+    }
+
+    /// Pages of kernel objects that hold a group, where they do.
+    pub fn kmem_pins(&self, group: GroupId) -> Pages {
+        match self.object_rule {
+            ObjectRule::Bytes => Pages(0),
+            ObjectRule::Pages => self.bucket_pages(group),
+        }
+    }
+
+    /// References of the program to a group, where it has them to groups rather than to objcgs.
+    pub fn kmem_refs(&self, group: GroupId) -> u64 {
+        match self.object_rule {
+            ObjectRule::Bytes => 0,
+            ObjectRule::Pages => self.buckets.get(group.index()).map_or(0, |bucket| bucket.held),
         }
     }
 }

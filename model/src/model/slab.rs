@@ -175,7 +175,8 @@ impl Model {
     /// Whether the injected failure hits the pages of the slab. The creation of a cache, if it has to be scheduled,
     /// allocates before that.
     fn slab_is_refused(&self, cache: CacheId, group: GroupId, fail: Option<Failure>) -> bool {
-        fail == Some(Failure::Alloc) && !self.schedules(cache, group) && self.needs_slab(cache, group)
+        let pages = 1 + u8::from(self.schedules(cache, group));
+        fail.and_then(Failure::allocation) == Some(pages) && self.needs_slab(cache, group)
     }
 
     /// What an allocation by a task of `group` has to charge.
@@ -335,6 +336,7 @@ impl Model {
         if fail == Some(Failure::Alloc) {
             return None;
         }
+        let fail = fail.map(Failure::after_allocation);
         found.pools.insert(group, Pool { owner: group, active: true, ..Pool::default() });
         self.change_group(group, |owner| owner.slabs.owned.push((cache, group)));
         fail

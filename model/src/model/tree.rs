@@ -167,6 +167,9 @@ impl Model {
             Outcome::Refused(Errno::NoMem)
         } else if self.ids_in_use >= u64::from(self.config.ids) {
             Outcome::Refused(Errno::NoSpace)
+        } else if fail.and_then(Failure::allocation).is_some() {
+            // The group's objcg, or the numbers of the CPUs in its reference counter.
+            Outcome::Refused(Errno::NoMem)
         } else {
             Outcome::Done
         }

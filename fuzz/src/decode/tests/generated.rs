@@ -36,7 +36,7 @@ fn any_bytes_are_a_well_formed_program() {
 #[test]
 fn random_input_reaches_every_operation_failure_and_scene() {
     let mut kinds = [0u32; 256];
-    let mut failures = [0u32; 3];
+    let mut failures = [0u32; 5];
     let mut scenes = [0u32; 64];
     let (mut modes, mut cpus) = ([0u32; 3], [0u32; 9]);
     let (mut program, mut bytes) = (Program::default(), Vec::new());
@@ -61,6 +61,8 @@ fn random_input_reaches_every_operation_failure_and_scene() {
                 Some(Failure::Alloc) => failures[0] += 1,
                 Some(Failure::Trylock) => failures[1] += 1,
                 Some(Failure::Insert) => failures[2] += 1,
+                Some(Failure::Alloc2) => failures[3] += 1,
+                Some(Failure::Alloc3) => failures[4] += 1,
                 None => {}
             }
         }

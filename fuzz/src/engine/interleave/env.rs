@@ -4,7 +4,7 @@ use super::board::{Board, Pace, Wait};
 use super::lane::{Abandoned, Signal};
 use super::timeline::Log;
 use crate::check;
-use crate::engine::hunting::Hunting;
+use crate::engine::hunting::{Hunting, Injected};
 use crate::engine::timeline::{Happening, Switch};
 use corosensei::Yielder;
 use std::cell::Cell;
@@ -26,7 +26,7 @@ pub(super) struct LaneEnv<'a> {
     pub(super) step: usize,
     /// Whether what the operation does is noted for checks.
     pub(super) watched: bool,
-    pub(super) failing: Cell<Option<Failing>>,
+    pub(super) injected: Injected,
     pub(super) tries: Cell<u32>,
     pub(super) tries_alone: Cell<u32>,
 }
@@ -178,11 +178,7 @@ impl Env for LaneEnv<'_> {
 
     #[inline]
     fn failing(&self, failing: Failing) -> bool {
-        if self.failing.get() == Some(failing) {
-            self.failing.set(None);
-            return true;
-        }
-        false
+        self.injected.strikes(failing)
     }
 
     #[inline]

@@ -8,15 +8,15 @@ use super::directory::{Directory, LaneLedger};
 use super::env::LaneEnv;
 use super::timeline::Log;
 use crate::engine::apply::{Applier, Bindings};
-use crate::engine::hunting::Hunting;
+use crate::engine::hunting::{Hunting, Injected};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use stocktake_impl::{Cpu, Failing, Machine, MemcgRef};
-use stocktake_model::{Mode, Op, Outcome, Step};
+use stocktake_impl::{Cpu, Machine, MemcgRef};
+use stocktake_model::{Failure, Mode, Op, Outcome, Step};
 
 /// Bytes of a lane's stack. What is not touched costs nothing.
 const STACK: usize = 256 << 10;
@@ -54,7 +54,7 @@ pub(super) struct Job {
     /// The operation and its number.
     pub(super) step: Step,
     pub(super) index: usize,
-    pub(super) failing: Option<Failing>,
+    pub(super) fail: Option<Failure>,
     pub(super) pins: [Option<Pin>; 2],
     pub(super) watched: bool,
     /// What was answered; `None` if it was skipped or abandoned.
@@ -129,7 +129,7 @@ fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usiz
         lane,
         step: job.index,
         watched: job.watched,
-        failing: Cell::new(job.failing),
+        injected: Injected::of(job.fail),
         tries: Cell::new(0),
         tries_alone: Cell::new(0),
     };

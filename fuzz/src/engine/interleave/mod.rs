@@ -13,7 +13,7 @@
 //!
 //! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
 //! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`verdict`] the checks
-//! where an operation ends; [`stuck`] deadlocks.
+//! where an operation ends; [`stuck`] deadlocks; [`search`] many schedules of one program.
 
 mod board;
 mod claims;
@@ -22,7 +22,9 @@ mod env;
 mod flight;
 mod lane;
 mod limits;
+mod recorder;
 mod schedule;
+mod search;
 mod stuck;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ use super::apply::Bindings;
 use super::asserts;
 use super::lockstep::{Lockstep, insisted};
 use super::oops;
+use super::record::Recorder;
 use super::timeline::{Happening, Switch};
 use crate::check::{Broken, Checks};
 use crate::program::{Action, Drive, Program, Step};
@@ -47,8 +50,8 @@ use lane::{Job, Lane, Pin, Shared, Signal};
 use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Failing, Label, Machine};
-use stocktake_model::{CpuId, Failure, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
+use stocktake_impl::{Cpu, Label, Machine};
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
@@ -73,6 +76,8 @@ pub struct Interleave {
     /// Steps of queued work that the scheduler has run: they are numbered after those of the program.
     extra: usize,
     outcomes: Vec<Ended>,
+    /// What is kept for a report, if one is wanted.
+    recorder: Option<Recorder>,
 }
 
 /// What one lane has to do.
@@ -135,6 +140,7 @@ impl Interleave {
             unordered: false,
             extra: 0,
             outcomes: Vec::new(),
+            recorder: None,
         }
     }
 
@@ -268,6 +274,7 @@ impl Interleave {
         tally.executions += 1;
         self.core.reset(program, record);
         self.shared.log.reset(record);
+        self.recorder = record.then(|| Recorder::new(program));
         let result = self.execute_steps(program, tally);
         self.core.env.take_marks(&mut tally.goals, &crate::goals::BY_MARK);
         tally.preemptions += self.shared.board.preemptions.get();
@@ -278,11 +285,17 @@ impl Interleave {
         let first = program.parallel.unwrap_or(program.steps.len()).min(program.steps.len());
         for (index, step) in program.steps[..first].iter().enumerate() {
             self.core
-                .step(index, step, tally, None)
+                .step(index, step, tally, self.recorder.as_mut())
                 .map_err(|broken| self.core.violation(program, index, *broken))?;
+            if let Some(recorder) = &mut self.recorder {
+                self.core.note_owners(recorder);
+            }
         }
         self.gather(program, first);
         let result = self.run_lanes(program, tally);
+        if result.is_err() {
+            self.keep_moment();
+        }
         self.disperse();
         result.map_err(|(index, broken)| self.core.violation(program, index, *broken))?;
         let end = program.steps.len();
@@ -481,11 +494,7 @@ impl Interleave {
             mode: self.core.model.config().mode,
             step,
             index,
-            failing: step.fail.map(|fail| match fail {
-                Failure::Alloc => Failing::Alloc,
-                Failure::Trylock => Failing::Trylock,
-                Failure::Insert => Failing::Insert,
-            }),
+            fail: step.fail,
             pins,
             watched: self.checked,
             outcome: None,
@@ -525,6 +534,7 @@ impl Interleave {
     ) -> Result<(), Box<Broken>> {
         tally.skipped += 1;
         self.shared.log.tell(&self.shared.board, lane, index, || Happening::Skip);
+        self.keep_step(index, None);
         self.refresh(program);
         program.steps.get(index).map_or(Ok(()), |step| insisted(step, None))
     }
@@ -544,7 +554,8 @@ impl Interleave {
         if !self.checked {
             return Ok(());
         }
-        let judged = self.judge(lane, &step, outcome, tally);
+        self.keep_names(lane);
+        let judged = self.judge(lane, index, &step, outcome, tally);
         self.shared.board.flights[lane].borrow_mut().clear();
         self.shared.board.asks_nothing(lane);
         judged?;

@@ -28,6 +28,11 @@ impl Log {
         }
     }
 
+    /// What happens from now on is not told.
+    pub(super) fn stop(&self) {
+        self.keeping.set(false);
+    }
+
     /// The events so far.
     pub(super) fn take(&self) -> Vec<Event> {
         self.events.take()

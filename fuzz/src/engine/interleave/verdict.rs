@@ -9,12 +9,8 @@ use super::Interleave;
 use super::board::Board;
 use crate::check::{Broken, InFlight, Thing, World, delegation};
 use crate::engine::witness::Seen;
-use crate::engine::{Recording, timeline};
-use crate::program::Program;
 use crate::tally::Tally;
-use crate::trace::Labels;
-use crate::violation::{Invariant, Violation};
-use std::collections::BTreeMap;
+use crate::violation::Invariant;
 use stocktake_impl::{DrainDesign, Label, What};
 use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Ran, Reason, Step};
 
@@ -33,6 +29,7 @@ impl Interleave {
     pub(super) fn judge(
         &mut self,
         lane: usize,
+        index: usize,
         step: &Step,
         observed: Outcome,
         tally: &mut Tally,
@@ -80,6 +77,8 @@ impl Interleave {
         core.count(tally, step, observed, grade);
         let above = flight.limits.above();
         drop(flight);
+        self.keep_step(index, Some((observed, first, grade)));
+        let core = &mut self.core;
         let escaped = delegation(&core.model, core.checks, step, observed);
         core.touch_operands(step, observed);
         core.model.commit(step, observed);
@@ -166,25 +165,6 @@ impl Interleave {
             tally.unordered += 1;
         }
         self.core.finish(end)
-    }
-
-    /// What a report needs of the execution that has just been recorded.
-    pub(super) fn recording(
-        &mut self,
-        program: &Program,
-        result: Result<(), Box<Violation>>,
-        stale: Option<String>,
-    ) -> Recording {
-        let names = Labels::of(program);
-        let violation = result.err().filter(|_| stale.is_none());
-        let mut recording = self.core.recording(&names, Vec::new(), violation);
-        recording.stale = stale;
-        recording.timeline = Some(timeline::Timeline {
-            lanes: self.core.cpus.len(),
-            events: self.shared.log.take(),
-            owners: BTreeMap::new(),
-        });
-        recording
     }
 }
 

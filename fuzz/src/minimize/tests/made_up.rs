@@ -147,7 +147,7 @@ fn no_budget_makes_a_program_larger_and_every_budget_keeps_the_signature() {
 #[test]
 fn a_failure_that_does_not_come_again_is_returned_as_it_is() {
     let program = parse(&["@0 mkdir A", "@0 rmdir A"]);
-    let minimized = minimize_with(&program, &violation(1), 1000, |_| None);
+    let minimized = minimize_with(&program, &violation(1), 1000, |_: &Program| None);
     assert_eq!(minimized.program.steps, program.steps);
     assert_eq!(minimized.violation, violation(1));
     assert_eq!(minimized.steps_spent, 2);

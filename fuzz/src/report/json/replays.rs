@@ -1,10 +1,11 @@
 //! Replays in full: what `replay --format json` prints.
 
+use super::timeline::{TimelineJson, timeline};
 use super::{path, text};
 use crate::program::{Action, Expect, Program, Step};
 use crate::replay::{Replay, Summary, Verdict};
 use crate::report::replay_command;
-use crate::report::text::steps_run;
+use crate::report::text::{steps_run, unfinished};
 use crate::trace::{Labels, ReadError};
 use crate::violation::Violation;
 use serde::Serialize;
@@ -29,8 +30,9 @@ struct ErrorJson {
     help: Option<String>,
 }
 
+/// One replay in full.
 #[derive(Serialize)]
-struct ReplayJson {
+pub(in crate::report) struct ReplayJson {
     trace: String,
     verdict: &'static str,
     why: Option<String>,
@@ -43,6 +45,7 @@ struct ReplayJson {
     faults: Vec<&'static str>,
     violation: Option<BrokenJson>,
     steps: Vec<StepJson>,
+    timeline: Option<TimelineJson>,
     sides: Vec<SideJson>,
     cached: Vec<String>,
     replay: String,
@@ -100,7 +103,8 @@ pub fn replays(summary: &Summary) -> String {
     })
 }
 
-fn replay(replay: &Replay) -> ReplayJson {
+/// Everything about one replay.
+pub(in crate::report) fn replay(replay: &Replay) -> ReplayJson {
     let program = &replay.program;
     let header = &program.header;
     let labels = Labels::of(program);
@@ -134,6 +138,7 @@ fn replay(replay: &Replay) -> ReplayJson {
         faults: header.faults.iter().map(|fault| fault.id()).collect(),
         violation: replay.recording.violation.as_ref().map(|violation| broken(program, &labels, violation)),
         steps: steps(replay, &labels),
+        timeline: timeline(program, replay.recording.timeline.as_ref()),
         sides: replay
             .recording
             .sides
@@ -194,6 +199,7 @@ fn steps(replay: &Replay, labels: &Labels) -> Vec<StepJson> {
             (_, Some(Grade::Exact)) => "exact",
             (_, Some(Grade::Divergent(_))) => "divergent",
             (_, Some(Grade::Violation)) => "violation",
+            (_, None) if record.is_none() => unfinished(recording, index),
             (_, None) => "skipped",
         };
         let outcome = |outcome: Option<Outcome>| outcome.map(|outcome| labels.outcome(outcome));

@@ -3,6 +3,8 @@
 use super::super::table::{Side, Table};
 use super::super::words::{counted, wrapped};
 use super::WIDTH;
+use super::interleaving::interleaving;
+use crate::engine::timeline::Happening;
 use crate::engine::{Recording, StepRecord};
 use crate::program::{Action, Program};
 use crate::report::Grades;
@@ -33,6 +35,8 @@ pub fn story(program: &Program, recording: &Recording) -> String {
     heading(&mut text, "setting", &setting(program));
     text.push('\n');
     text.push_str(&steps(program, &labels, recording));
+    let verdict = recording.violation.as_ref().map(|violation| in_one_line(program, violation));
+    text.push_str(&interleaving(program, recording.timeline.as_ref(), verdict.as_deref()));
     text.push_str(&sides(recording));
     text.push_str(&cached(recording));
     if let Some(violation) = &recording.violation {
@@ -140,10 +144,14 @@ fn steps(program: &Program, labels: &Labels, recording: &Recording) -> String {
     let mut records = recording.steps.iter().peekable();
     for (index, step) in program.steps.iter().enumerate().take(ran) {
         let record = records.next_if(|record| record.step == index);
+        if program.parallel == Some(index) {
+            table.row([String::new(), String::new(), "parallel".to_owned()]);
+        }
         let (answer, mut agreement) = match step.action {
-            Action::Op(_) => {
-                record.map_or_else(Default::default, |r| (answer(labels, r), agreement(labels, r)))
-            }
+            Action::Op(_) => match record {
+                Some(record) => (answer(labels, record), agreement(labels, record)),
+                None => (String::new(), unfinished(recording, index).to_owned()),
+            },
             Action::Assert(..) if failing == Some(index) => {
                 ("does not hold".to_owned(), "VIOLATED".to_owned())
             }
@@ -175,8 +183,18 @@ fn is_insisted(recording: &Recording) -> bool {
     recording.violation.as_ref().is_some_and(|violation| violation.invariant == Invariant::Assert)
 }
 
-/// How many steps were run: all, or those up to the failing one.
+/// What became of a step that has no outcome.
+pub(crate) fn unfinished(recording: &Recording, step: usize) -> &'static str {
+    let timeline = recording.timeline.iter().flat_map(|timeline| &timeline.events);
+    let began = timeline.filter(|event| event.step == step).any(|event| event.what == Happening::Begin);
+    if began { "did not end" } else { "did not begin" }
+}
+
+/// How many steps are shown: all, or of a sequential program those up to the failing one.
 pub(crate) fn steps_run(program: &Program, recording: &Recording) -> usize {
+    if program.parallel.is_some() {
+        return program.steps.len();
+    }
     let failing = recording.violation.as_ref().map_or(usize::MAX, |violation| violation.step);
     failing.saturating_add(1).min(program.steps.len())
 }

@@ -41,6 +41,8 @@ pub fn faults(hunts: &[FaultHunt]) -> String {
         ("time", Side::Right),
         ("(worst)", Side::Right),
         ("steps", Side::Right),
+        ("preemptions", Side::Right),
+        ("engine", Side::Left),
         ("without it", Side::Left),
         ("what is wrong", Side::Left),
     ]);
@@ -61,6 +63,8 @@ pub fn faults(hunts: &[FaultHunt]) -> String {
             hunt.median(|hit| hit.seconds).map_or_else(unknown, seconds),
             hunt.worst(|hit| hit.seconds).map_or_else(unknown, seconds),
             shortest.map_or_else(unknown, |hit| hit.steps_minimized.to_string()),
+            shortest.map_or_else(unknown, |hit| hit.preemptions.to_string()),
+            hunt.engine.name().to_owned(),
             without,
             hunt.fault.title().to_owned(),
         ]);
@@ -70,7 +74,7 @@ pub fn faults(hunts: &[FaultHunt]) -> String {
     let _ = writeln!(
         text,
         "\n{} of {} found with every seed, by traces that are clean without the fault.\n\
-         Executions and time until found: median and worst of the seeds; steps: of the shortest trace.\n\
+         Executions and time until found: median and worst of the seeds; steps and preemptions: of the shortest trace.\n\
          `run --fault ID` shows one.",
         found,
         counted(hunts.len() as u64, "fault")

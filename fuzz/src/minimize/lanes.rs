@@ -1,0 +1,106 @@
+//! What only programs with lanes have: a schedule, and steps that need not be in a lane.
+
+use super::operands::cpu;
+use super::run::Run;
+use super::search::Search;
+use crate::program::Program;
+use stocktake_model::CpuId;
+
+/// Single choices of a schedule are tried only if it has at most so many.
+const CHOICES_UP_TO: usize = 400;
+
+impl<R: Run> Search<R> {
+    /// All ways of making lanes simpler.
+    pub(super) fn simplify_lanes(&mut self) {
+        if self.best.parallel.is_none() {
+            return;
+        }
+        self.attempt_with(|program| {
+            program.header.schedule.clear();
+            program.parallel.take().is_some()
+        });
+        self.leave_lanes();
+        self.merge_lanes();
+        self.fewer_preemptions();
+        self.fewer_choices();
+    }
+
+    /// The first step of a lane, before the lanes begin.
+    fn leave_lanes(&mut self) {
+        let mut index = self.best.parallel.unwrap_or(usize::MAX);
+        while self.best.parallel.is_some() && index < self.len() {
+            let moved = self.attempt_with(|program| move_before_lanes(program, index));
+            // What has moved makes room for what stood before it.
+            index = if moved { self.best.parallel.unwrap_or(usize::MAX) } else { index + 1 };
+        }
+    }
+
+    /// The steps of one lane at the end, or at the beginning, of another.
+    fn merge_lanes(&mut self) {
+        for from in (0..self.best.header.cpus).rev() {
+            for to in (0..self.best.header.cpus).filter(|to| *to != from) {
+                let change = |program: &mut Program| {
+                    let Some(first) = program.parallel else { return false };
+                    let mut changed = false;
+                    for step in program.steps.iter_mut().skip(first) {
+                        let cpu = cpu(&mut step.action);
+                        if cpu.0 == from {
+                            *cpu = CpuId(to);
+                            changed = true;
+                        }
+                    }
+                    changed
+                };
+                if self.attempt_with(change) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Every schedule with no preemption, then with one, up to one less than there are.
+    fn fewer_preemptions(&mut self) {
+        for most in 0..self.preemptions() {
+            if self.attempt_within(most) {
+                return;
+            }
+        }
+    }
+
+    /// Without one of the schedule's choices, or with the lane going on that ran before it.
+    fn fewer_choices(&mut self) {
+        let mut index = self.best.header.schedule.len();
+        if index > CHOICES_UP_TO {
+            return;
+        }
+        while index > 0 && self.preemptions() > 0 {
+            index -= 1;
+            let goes_on = |program: &mut Program| {
+                let schedule = &mut program.header.schedule;
+                let Some(before) = index.checked_sub(1).and_then(|before| schedule.get(before).copied())
+                else {
+                    return false;
+                };
+                schedule.get_mut(index).is_some_and(|lane| std::mem::replace(lane, before) != before)
+            };
+            let gone = |program: &mut Program| {
+                let there = index < program.header.schedule.len();
+                there.then(|| program.header.schedule.remove(index)).is_some()
+            };
+            let _ = self.attempt_guided(goes_on) || self.attempt_guided(gone);
+            index = index.min(self.best.header.schedule.len());
+        }
+    }
+}
+
+/// Move a step to the end of what runs before the lanes, if it is the first of its lane.
+fn move_before_lanes(program: &mut Program, index: usize) -> bool {
+    let Some(first) = program.parallel else { return false };
+    let Some(step) = program.steps.get(index).copied() else { return false };
+    if index < first || program.steps[first..index].iter().any(|other| other.cpu() == step.cpu()) {
+        return false;
+    }
+    program.steps[first..=index].rotate_right(1);
+    program.parallel = Some(first + 1);
+    true
+}
