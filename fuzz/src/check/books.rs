@@ -185,6 +185,12 @@ impl Books {
         }
     }
 
+    /// Whether the group in a slot of the machine's arena is still to be checked.
+    pub(crate) fn owes_group_at(&self, index: usize) -> bool {
+        let group = self.by_memcg.get(index);
+        group.is_some_and(|group| self.groups[group.index()].group_is_dirty)
+    }
+
     pub(super) fn touch_all(&mut self) {
         for index in 0..self.groups.len() {
             if self.groups[index].memcg.is_some() {

@@ -5,7 +5,7 @@ use super::{Books, Checks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::Machine;
-use stocktake_model::{GroupId, MmOp, Model, Op, Outcome, Step};
+use stocktake_model::{GroupId, MmOp, Model, Op, Outcome, Step, Via};
 
 /// Where the pointer of each mm led when it was last looked at, by the number of its slot in the machine's arena.
 #[derive(Debug, Default)]
@@ -65,8 +65,7 @@ pub(crate) fn delegation(model: &Model, checks: Checks, action: &Step, observed:
         return Ok(());
     };
     let Some(bound) = model.mm_bound(through).filter(|_| checks.has(Invariant::I11)) else { return Ok(()) };
-    // A task in the middle of its exit may be in a group that has been removed, and charge that all the same.
-    if model.is_below(payer, bound) || model.mm_task_groups(through).any(|group| group == payer) {
+    if Delegation::of(model, through).admits(model, payer) {
         return Ok(());
     }
     Err(Broken::new(
@@ -77,4 +76,24 @@ pub(crate) fn delegation(model: &Model, checks: Checks, action: &Step, observed:
         "charged through the mm",
         "all tasks that use the mm are inside the expected group",
     ))
+}
+
+/// Where a charge through an mm may land, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delegation {
+    /// The smallest subtree with all tasks that use the mm; `None` if nothing binds it.
+    bound: Option<GroupId>,
+    groups: Vec<GroupId>,
+}
+
+impl Delegation {
+    /// According to what is known now.
+    pub(crate) fn of(model: &Model, through: Via) -> Delegation {
+        Delegation { bound: model.mm_bound(through), groups: model.mm_task_groups(through).collect() }
+    }
+
+    /// A task in the middle of its exit may be in a group that has been removed, and charge that all the same.
+    pub(crate) fn admits(&self, model: &Model, payer: GroupId) -> bool {
+        self.bound.is_none_or(|bound| model.is_below(payer, bound)) || self.groups.contains(&payer)
+    }
 }

@@ -12,11 +12,12 @@
 //! *What is not admitted in a lane*: `quiesce`, and `force.empty` and `swapoff`, which name no page that they move.
 //!
 //! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
-//! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`verdict`] the checks
+//! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`delegated`] and [`verdict`] the checks
 //! where an operation ends; [`stuck`] deadlocks; [`search`] many schedules of one program.
 
 mod board;
 mod claims;
+mod delegated;
 mod directory;
 mod env;
 mod flight;
@@ -38,7 +39,7 @@ use super::lockstep::{Lockstep, insisted};
 use super::oops;
 use super::record::Recorder;
 use super::timeline::{Happening, Switch};
-use crate::check::{Broken, Checks};
+use crate::check::{Broken, Checks, Delegation};
 use crate::program::{Action, Drive, Program, Step};
 use crate::tally::Tally;
 use crate::trace::{Kind, Role, visit};
@@ -90,6 +91,10 @@ struct Member {
     busy: Option<(usize, stocktake_model::Step)>,
     bindings: Bindings,
     began: usize,
+    /// Where the charge through an mm that it is in the middle of might have landed, at each moment since it began.
+    delegated: Vec<Delegation>,
+    /// Operations that decide about it and were under way meanwhile.
+    overlaps: usize,
 }
 
 /// An operation that has ended.
@@ -477,6 +482,8 @@ impl Interleave {
         let member = &mut self.crew[lane];
         member.busy = Some((index, step));
         member.began = self.outcomes.len();
+        self.watch_delegation(lane, &step);
+        let member = &mut self.crew[lane];
         let bindings = std::mem::take(&mut member.bindings);
         let mut borrow = |cpu: usize| {
             std::mem::replace(&mut self.core.cpus[cpu], self.spare.pop().expect("a spare CPU for each"))
