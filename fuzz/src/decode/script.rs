@@ -230,11 +230,12 @@ impl<'a, 'p> Script<'a, 'p> {
 
     /// Take `target` down, on `at` or, where that is the same CPU, on another. The last CPU stays up.
     pub(super) fn cpu_down(&mut self, at: CpuId, target: CpuId) {
+        // What is written between the steps that these write may take other CPUs down.
+        self.end_half(target);
+        self.end_fault(target);
         let at = self.picture.runner(at);
         let by = if at == target { self.picture.other_cpu(target, 0) } else { Some(at) };
         if let Some(by) = by {
-            self.end_half(target);
-            self.end_fault(target);
             self.picture.cpu_down(target);
             self.push(by, Op::CpuDown { target });
         }
