@@ -145,6 +145,8 @@ faults! {
         "the mark of a group on the move is a flag, not a count: the end of one mover hides another";
     F2, "F2", "this project, after seed 002",
         "a page that is moved keeps its css reference to the group that it came from";
+    N1, "N1", "this project",
+        "a counter is read, added to and written back: what another CPU does to it in between is lost";
     S18, "S18", "seed 003, reparenting of kmem_caches",
         "reparenting hands caches to the parent without a reference to it";
     S19, "S19", "seed 003, references of a kmem_cache",
@@ -197,6 +199,7 @@ impl Fault {
                 | Fault::B3
                 | Fault::B10
                 | Fault::B53
+                | Fault::N1
         )
     }
 

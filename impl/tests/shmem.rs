@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use stocktake_impl::{
-    Charged, Config, Cpu, Design, Errno, Faulted, FileRef, HUGE_PAGE, IndexView, Lookup, Machine, MemcgRef, Plain,
-    Punched, ShmemDesign, ShmemFault, ShmemRead,
+    Charged, Config, Cpu, Design, Errno, Faulted, FileRef, HUGE_PAGE, IndexView, Lookup, Machine, MemcgRef,
+    Plain, Punched, ShmemDesign, ShmemFault, ShmemRead,
 };
 
 const E: Plain = Plain;
@@ -55,7 +55,9 @@ fn a_page_goes_to_swap_and_comes_back() {
 
 #[test]
 fn a_punch_between_confirm_and_insert_strands_what_the_old_design_clears() {
-    for (design, stranded) in [(ShmemDesign::Final, 1), (ShmemDesign::Linux54, 0), (ShmemDesign::EexistOnly, 0)] {
+    for (design, stranded) in
+        [(ShmemDesign::Final, 1), (ShmemDesign::Linux54, 0), (ShmemDesign::EexistOnly, 0)]
+    {
         let (machine, mut cpus, memcg) = machine(design, 1);
         let [first, second] = &mut cpus[..] else { panic!("two CPUs") };
         let slot = swap_out(&machine, first, memcg);

@@ -12,8 +12,10 @@ mod contenders;
 mod hot_path;
 mod lockstep;
 mod many_groups;
+mod populations;
 mod report;
 mod sampling;
+mod schedules;
 mod state_machine;
 mod two_threads;
 
@@ -29,7 +31,9 @@ fn main() -> ExitCode {
     rows.extend(two_threads::rows(effort));
     rows.extend(lockstep::rows(effort));
     rows.extend(state_machine::rows(effort));
+    rows.extend(schedules::rows(effort));
     rows.push(many_groups::row(effort));
+    rows.extend(populations::rows(effort));
     if !measuring {
         println!("{} benchmarks run; `cargo bench` measures them", rows.len());
         return ExitCode::SUCCESS;

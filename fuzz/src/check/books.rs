@@ -100,6 +100,17 @@ impl Books {
     /// A group has been made in the machine.
     pub(crate) fn born(&mut self, machine: &Machine, group: GroupId, parent: GroupId, memcg: MemcgRef) {
         let objcg = machine.memcg(memcg).and_then(|view| view.objcg);
+        self.enter_group(group, parent, memcg, objcg);
+    }
+
+    /// A group was made, with this objcg.
+    pub(crate) fn enter_group(
+        &mut self,
+        group: GroupId,
+        parent: GroupId,
+        memcg: MemcgRef,
+        objcg: Option<ObjcgRef>,
+    ) {
         let book = &mut self.groups[group.index()];
         book.memcg = Some(memcg);
         book.bucket.objcg = objcg;

@@ -17,6 +17,7 @@ mod problem;
 mod progress;
 mod replay;
 mod run;
+mod stress;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use console::{complain, print};
@@ -50,6 +51,8 @@ If several apply, 1 wins over 2, and 2 over 3.";
 enum Command {
     /// Replay all regressions, then hunt for violations
     Run(run::Args),
+    /// Run programs on threads of the operating system; the one command that cannot be repeated
+    Stress(stress::Args),
     /// Run traces again and compare with what they expect
     Replay(replay::Args),
     /// Make a failing trace as small as possible
@@ -93,6 +96,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Minimize(args)) => minimize::minimize(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Bugs(args)) => bugs::bugs(&args),
+        Some(Command::Stress(args)) => stress::run(&args),
         Some(Command::Designs(args)) => designs::designs(&args),
         Some(Command::Experiments(args)) => experiments::experiments(&args),
         Some(Command::Corpus(args)) => corpus::corpus(&args),

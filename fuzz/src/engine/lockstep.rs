@@ -18,7 +18,8 @@ use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Faults, Label, Machine, ObjcgDesign, SlabDesign, Wiring};
 use stocktake_model::{
-    Config, Failure, Grade, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason, SlabCharge, SlabOp, SlabRule,
+    Config, Failure, Grade, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason, SlabCharge,
+    SlabOp, SlabRule,
 };
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
@@ -191,26 +192,31 @@ impl Lockstep {
         let first = self.model.first(&action);
         self.count_migration(&action, tally);
         let observed = self.applier().apply(&action);
-        let seen = Seen::new(self, &action, first, observed);
-        let grade =
-            if observed == first { Grade::Exact } else { self.model.allowed(&action, &seen).grade(observed) };
+        let charges = may_charge(&action.op);
+        let seen = (charges || observed != first).then(|| Seen::new(self, &action, first, observed));
+        let grade = match &seen {
+            Some(seen) if observed != first => self.model.allowed(&action, seen).grade(observed),
+            _ => Grade::Exact,
+        };
         if let Some(recorder) = recorder {
             let (implementation, model) = (Some(observed), Some(first));
             recorder.steps.push(StepRecord { step: index, implementation, model, grade: Some(grade) });
         }
         self.count(tally, &action, observed, grade);
-        let own_stock = seen.served_from_stock();
+        let own_stock = seen.as_ref().is_none_or(Seen::served_from_stock);
         let escaped = delegation(&self.model, self.checks, &action, observed);
         let refuted = match (first, observed) {
             (Outcome::Read(expected), Outcome::Read(found)) if expected != found => {
                 self.checks.has(Invariant::I17).then(|| self.content(&action, expected, found))
             }
-            _ => (grade == Grade::Violation && self.checks.has(Invariant::I16))
-                .then(|| oops::outcome(observed, self.model.allowed(&action, &seen))),
+            _ => seen
+                .filter(|_| grade == Grade::Violation && self.checks.has(Invariant::I16))
+                .map(|seen| oops::outcome(observed, self.model.allowed(&action, &seen))),
         };
         self.touch_operands(&action, observed);
         // After a refuted outcome the model shows what should have been.
-        self.model.commit(&action, if refuted.is_some() || escaped.is_err() { first } else { observed });
+        self.model
+            .commit_admitted(&action, if refuted.is_some() || escaped.is_err() { first } else { observed });
         if let Some(oops) = self.env.oops_seen() {
             oops::judge(self, oops)?;
         }
@@ -321,7 +327,7 @@ impl Lockstep {
         }
     }
 
-    fn offline_all(&mut self, fail: Option<Failure>) {
+    pub(super) fn offline_all(&mut self, fail: Option<Failure>) {
         self.model.create_all_caches(fail);
         while let Some(&group) = self.model.offlining().first() {
             self.model.offline_finished(group);
@@ -397,6 +403,21 @@ impl Lockstep {
     pub(super) fn checks(&self) -> Checks {
         self.checks
     }
+}
+
+/// Whether an operation may take pages from a counter: what was cached before it tells whether it had to.
+fn may_charge(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Charge { .. }
+            | Op::SwapIn { .. }
+            | Op::ObjCharge { .. }
+            | Op::Mm(MmOp::Charge { .. })
+            | Op::Slab(SlabOp::Alloc { .. })
+            | Op::Mapped(MappedOp::MovePage { .. } | MappedOp::ForceEmpty { .. })
+            | Op::Page(_)
+            | Op::Shmem(_)
+    )
 }
 
 /// A trace may insist on an outcome; a skipped step has none.

@@ -17,6 +17,7 @@ pub mod runner;
 mod shmem;
 
 mod step_laws;
+pub mod stress;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

@@ -6,10 +6,12 @@
 
 mod fuzz_input;
 mod search;
+mod stress;
 #[cfg(test)]
 mod tests;
 
 pub use fuzz_input::FuzzInput;
+pub use stress::{StressFinding, StressReport, Stressing, stress};
 
 use crate::decode::{decode_into, random_bytes};
 use crate::engine::runner::{Engine, Runner};

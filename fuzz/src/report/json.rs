@@ -3,12 +3,14 @@
 mod lists;
 mod replays;
 mod run;
+mod stress;
 mod timeline;
 
 pub use lists::{designs, faults};
 pub use replays::replays;
 pub(super) use replays::{ReplayJson, replay};
 pub use run::run;
+pub use stress::stress;
 pub(super) use timeline::DifferenceJson;
 
 use serde::Serialize;

@@ -20,6 +20,13 @@ use std::path::PathBuf;
 use stocktake_impl::Fault;
 pub use words::replay_command;
 
+/// Stress runs, one for each design.
+#[derive(Clone, Debug, Default)]
+pub struct Stressed {
+    /// What each of them did.
+    pub runs: Vec<crate::hunt::StressReport>,
+}
+
 /// A violation that a hunt found, minimised.
 #[derive(Clone, Debug)]
 pub struct Found {

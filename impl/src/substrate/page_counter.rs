@@ -6,6 +6,7 @@
 use super::env::{Env, Label, Loop, Mark, Oops, What};
 use super::units::{Errno, Pages};
 use super::word::Word;
+use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::{Memcg, MemcgRef};
 
@@ -64,8 +65,18 @@ impl PageCounter {
         }
     }
 
+    /// Add to the usage, returning it as it was before.
+    fn add<E: Env>(&self, e: &E, n: i64) -> i64 {
+        if e.fault(Fault::N1) {
+            let old = self.usage.load(e);
+            self.usage.store(e, old + n);
+            return old;
+        }
+        self.usage.add(e, n)
+    }
+
     fn cancel<E: Env>(&self, e: &E, n: i64) {
-        if self.usage.sub(e, n) < n {
+        if self.add(e, -n) < n {
             e.oops(Oops::Underflow(self.usage.label()));
         }
     }
@@ -125,7 +136,7 @@ impl Machine {
         let mut level = memcg;
         loop {
             let (node, counter) = self.counter(e, level, which);
-            let usage = counter.usage.add(e, n) + n;
+            let usage = counter.add(e, n) + n;
             counter.usage.mb_after(e);
             let max = counter.max.load(e);
             if usage > max {
@@ -166,7 +177,7 @@ impl Machine {
         let mut level = Some(memcg);
         while let Some(memcg) = level {
             let (node, counter) = self.counter(e, memcg, which);
-            let usage = counter.usage.add(e, n) + n;
+            let usage = counter.add(e, n) + n;
             if usage > counter.max.peek() {
                 e.mark(Mark::ForcedOverLimit);
             }

@@ -29,24 +29,48 @@ pub(crate) enum Callback {
 /// The callbacks that wait.
 #[derive(Debug)]
 pub(crate) struct Rcu {
-    callbacks: Lock<VecDeque<Callback>>,
+    callbacks: Lock<Callbacks>,
+}
+
+#[derive(Debug, Default)]
+struct Callbacks {
+    waiting: VecDeque<Callback>,
+    /// Callbacks that have been taken out, ever.
+    taken: u64,
+}
+
+impl Callbacks {
+    /// One more than the number of the last callback.
+    fn end(&self) -> u64 {
+        self.taken + self.waiting.len() as u64
+    }
+
+    /// The oldest callback, unless it was queued as number `end` or later.
+    fn take_before(&mut self, end: u64) -> Option<Callback> {
+        if self.taken >= end {
+            return None;
+        }
+        let callback = self.waiting.pop_front()?;
+        self.taken += 1;
+        Some(callback)
+    }
 }
 
 impl Rcu {
     pub(crate) fn new() -> Rcu {
-        Rcu { callbacks: Lock::new(Label::new(What::Callbacks, 0), VecDeque::new()) }
+        Rcu { callbacks: Lock::new(Label::new(What::Callbacks, 0), Callbacks::default()) }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.callbacks.get_mut().clear();
+        self.callbacks.get_mut().waiting.clear();
     }
 
     pub(crate) fn call<E: Env>(&self, e: &E, callback: Callback) {
-        self.callbacks.lock(e).push_back(callback);
+        self.callbacks.lock(e).waiting.push_back(callback);
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.callbacks.peek().len()
+        self.callbacks.peek().waiting.len()
     }
 }
 
@@ -121,12 +145,16 @@ impl Machine {
         }
     }
 
-    /// Let a grace period elapse, then run the callbacks that were waiting when it began. The number run.
+    /// Let a grace period elapse, then run the callbacks that were waiting when it began, unless the end of another
+    /// one has run them. The number run.
     pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
-        let batch = self.rcu.callbacks.lock(e).len();
+        let end = self.rcu.callbacks.lock(e).end();
         self.synchronize_rcu(e);
-        for _ in 0..batch {
-            let Some(callback) = self.rcu.callbacks.lock(e).pop_front() else { break };
+        let mut run = 0;
+        loop {
+            // Queued later, a callback waits for a later grace period.
+            let Some(callback) = self.rcu.callbacks.lock(e).take_before(end) else { return run };
+            run += 1;
             match callback {
                 Callback::FreeMemcg(memcg) => {
                     self.free_caches_of(e, cpu.id, memcg);
@@ -138,6 +166,5 @@ impl Machine {
                 Callback::PutTask(task) => self.task_free(e, task),
             }
         }
-        batch
     }
 }

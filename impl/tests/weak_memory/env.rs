@@ -4,7 +4,7 @@ use crate::explore::Planted;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize as Plain, Ordering::SeqCst};
-use stocktake_impl::{Access, Design, Env, Label, Loop, Mark, Oops, What};
+use stocktake_impl::{Access, Design, Env, Fault, Label, Loop, Mark, Oops, What};
 
 /// The environment of one CPU.
 #[derive(Clone)]
@@ -57,6 +57,10 @@ impl Env for Weak {
 
     fn weakened(&self, label: Label, access: Access) -> bool {
         matches!(self.shared.planted, Some(Planted::Weakened(w, a)) if (w, a) == (label.what, access))
+    }
+
+    fn fault(&self, fault: Fault) -> bool {
+        matches!(self.shared.planted, Some(Planted::Fault(planted)) if planted == fault)
     }
 
     fn after(&self, label: Label, access: Access, old: i64, _new: i64) {

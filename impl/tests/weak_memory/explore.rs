@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use stocktake_impl::{Access, MappedDesign, What};
+use stocktake_impl::{Access, Fault, MappedDesign, What};
 
 /// What breaks a property.
 #[derive(Clone, Copy)]
 pub(crate) enum Planted {
     /// This kind of access to this kind of word loses its ordering.
     Weakened(What, Access),
+    /// This fault is planted.
+    Fault(Fault),
     /// Another design of the statistic of mapped pages.
     Design(MappedDesign),
 }

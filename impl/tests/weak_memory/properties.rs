@@ -5,8 +5,8 @@ use crate::explore::{Planted, Property};
 use loom::thread;
 use std::sync::Arc;
 use stocktake_impl::{
-    Access, Bytes, Config, Cpu, FolioRef, Machine, MappedDesign, MemcgRef, NO_LIMIT, Pages, Plain, Stat,
-    What, Wiring, Work,
+    Access, Bytes, Config, Cpu, Fault, FolioRef, Machine, MappedDesign, MemcgRef, NO_LIMIT, Pages, Plain,
+    Stat, What, Wiring, Work,
 };
 
 pub(crate) const ALL: &[Property] = &[
@@ -16,7 +16,7 @@ pub(crate) const ALL: &[Property] = &[
             (Planted::Weakened(What::MemoryMax, Access::Update), "the barrier after the limit is written"),
             (Planted::Weakened(What::MemoryUsage, Access::Update), "the barrier after the charge is added"),
         ],
-        preemptions: Some(6),
+        preemptions: Some(4),
         run: limit_v1,
     },
     Property {
@@ -42,6 +42,8 @@ pub(crate) const ALL: &[Property] = &[
             (Planted::Weakened(What::CpuSection, Access::Update), "the barrier where a read section begins"),
             (Planted::Weakened(What::CpuSection, Access::Store), "the release where a read section ends"),
             (Planted::Weakened(What::CpuSection, Access::Load), "the acquire of a grace period"),
+            (Planted::Fault(Fault::S13), "the grace period after the mark is raised (S13)"),
+            (Planted::Fault(Fault::S14), "the second look at page->mem_cgroup under the lock (S14)"),
             (Planted::Design(MappedDesign::Marked), "the second look at page->mem_cgroup (as mailed)"),
         ],
         preemptions: None,
@@ -56,6 +58,8 @@ pub(crate) const ALL: &[Property] = &[
             ),
             (Planted::Weakened(What::CpuSection, Access::Update), "the barrier where a read section begins"),
             (Planted::Weakened(What::CpuSection, Access::Store), "the release where a read section ends"),
+            (Planted::Fault(Fault::S13), "the grace period after the mark is raised (S13)"),
+            (Planted::Fault(Fault::S14), "the second look at page->mem_cgroup under the lock (S14)"),
             (Planted::Design(MappedDesign::Marked), "the second look at page->mem_cgroup (as mailed)"),
         ],
         preemptions: None,

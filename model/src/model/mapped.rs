@@ -95,6 +95,7 @@ impl Model {
     }
 
     /// Whether any folio has been mapped, or any move begun.
+    #[inline]
     pub fn mapped_used(&self) -> bool {
         !(self.mapped.mapcounts.is_empty() && self.mapped.moves.is_empty())
     }
@@ -105,6 +106,7 @@ impl Model {
     }
 
     /// The operations that are half done, one a CPU at the most.
+    #[inline]
     pub fn open_halves(&self) -> &[Half] {
         &self.mapped.halves
     }
@@ -132,6 +134,7 @@ impl Model {
 /// Rules.
 impl Model {
     /// A CPU in the middle of an operation only ends it, and is not taken down.
+    #[inline]
     pub(super) fn admits_beside_halves(&self, step: &Step) -> Result<(), Skip> {
         let mut halves = self.mapped.halves.iter();
         let hinders = |half: &Half| match step.op {

@@ -492,6 +492,7 @@ impl Model {
 /// What may be asked.
 impl Model {
     /// Tasks that hold a group: those that run in it, and those in the middle of their exit.
+    #[inline]
     pub fn tasks_in(&self, group: GroupId) -> u64 {
         self.groups.get(group.index()).map_or(0, |group| group.tasks)
     }

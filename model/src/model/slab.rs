@@ -180,6 +180,7 @@ impl Model {
     }
 
     /// What an allocation by a task of `group` has to charge.
+    #[inline]
     pub fn slab_charge(&self, cache: CacheId, group: GroupId) -> SlabCharge {
         let Some(found) = self.caches.get(cache.index()) else { return SlabCharge::Nothing };
         if self.slabs.rule == SlabRule::Objects {
@@ -389,11 +390,13 @@ impl Model {
     }
 
     /// Pages of slabs in use, at the level of a group.
+    #[inline]
     pub fn slab_pages(&self, group: GroupId) -> Pages {
         self.groups.get(group.index()).map_or(Pages(0), |group| group.slabs.pages)
     }
 
     /// Creations of caches of a group that are scheduled: each holds the group.
+    #[inline]
     pub fn scheduled_caches(&self, group: GroupId) -> u64 {
         self.groups.get(group.index()).map_or(0, |group| group.slabs.scheduled)
     }

@@ -108,9 +108,13 @@ impl Model {
     /// That the second half of an rmdir ran is known only where it is the answer, as of [`Op::Work`]; wherever
     /// else it was seen to run, [`Model::offline_finished`] has to be told.
     pub fn commit(&mut self, step: &Step, observed: Outcome) {
-        if self.admits(step).is_err() {
-            return;
+        if self.admits(step).is_ok() {
+            self.commit_admitted(step, observed);
         }
+    }
+
+    /// As [`Model::commit`], for a step that has just been asked about and is admitted.
+    pub fn commit_admitted(&mut self, step: &Step, observed: Outcome) {
         match (step.op, observed) {
             (Op::Mkdir { new, parent, max, swap_max }, Outcome::Done) => {
                 self.mkdir(new, parent, max, swap_max);

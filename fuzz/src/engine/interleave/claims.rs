@@ -108,7 +108,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
 }
 
 /// The kind of name that an operation consumes.
-fn consumed(op: &Op) -> Option<Kind> {
+pub(in crate::engine) fn consumed(op: &Op) -> Option<Kind> {
     Some(match op {
         Op::Uncharge { .. } | Op::SwapOut { .. } | Op::Page(PageOp::FreeList { .. }) => Kind::Charge,
         Op::SwapIn { .. } | Op::SwapFree { .. } => Kind::Slot,

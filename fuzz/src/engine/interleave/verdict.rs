@@ -203,7 +203,7 @@ fn class_of(what: What) -> Class {
 }
 
 /// The groups that an operation names.
-pub(super) fn named_groups(step: &Step) -> Vec<GroupId> {
+pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
     use crate::program::Action;
     use crate::trace::{Kind, Role, visit};
     let mut groups = Vec::new();

@@ -1,0 +1,244 @@
+//! What a checked step costs beside a thousand cgroups, processes, pages, swap slots and slab objects, against what it
+//! costs beside a handful, in each room of the machine.
+//!
+//! As in [`crate::many_groups`], two programs are timed that differ only in the length of their body, and the
+//! difference is the cost of the longer one's additional steps. The body makes what it uses and ends it again.
+
+use crate::lockstep::Runner;
+use crate::report::{Goal, Row};
+use crate::sampling::{Effort, Ratio, fastest, take_turns, time_per_unit};
+use stocktake::program::{Header, Program, Step};
+use stocktake_impl::{Design, MmDesign};
+use stocktake_model::{
+    Bytes, CacheId, ChargeId, CpuId, GroupId, Limit, MappedOp, MmOp, MmUserId, Mode, Op, Pages, SlabObjectId,
+    SlabOp, SlotId, TaskId, Via,
+};
+
+const FEW: u16 = 8;
+const MANY: u16 = 1024;
+/// Turns of the body.
+const SHORT: u16 = 30;
+const LONG: u16 = 330;
+const ROUNDS: usize = 25;
+/// A sample takes milliseconds, so many are interrupted.
+const TRIES: usize = 3;
+
+/// One room: the situation, and what a turn of the body does.
+struct Room {
+    name: &'static str,
+    what: &'static str,
+    mode: Mode,
+    design: fn() -> Design,
+    turn: fn(&mut Script, u16),
+    goal: Goal,
+}
+
+const ROOMS: [Room; 6] = [
+    Room {
+        name: "population-pages",
+        what: "a checked step on pages and groups: beside 1024 groups, tasks, pages, slots, objects / beside 8",
+        mode: Mode::V2,
+        design: Design::default,
+        turn: pages,
+        goal: Goal::AtMost(1.5),
+    },
+    Room {
+        name: "population-mm",
+        what: "a checked step of the room of tasks and mms: the same",
+        mode: Mode::V2,
+        design: Design::default,
+        turn: tasks,
+        goal: Goal::AtMost(1.5),
+    },
+    Room {
+        name: "population-mm-owner",
+        what: "a checked step in the old design mm=owner, which searches all processes: the same",
+        mode: Mode::V2,
+        design: || Design { mm: MmDesign::Owner, ..Design::default() },
+        turn: tasks,
+        goal: Goal::None,
+    },
+    Room {
+        name: "population-mapped",
+        what: "a checked step of the room of mapped pages and moving charges: the same",
+        mode: Mode::V1,
+        design: Design::default,
+        turn: mapped,
+        goal: Goal::AtMost(1.5),
+    },
+    Room {
+        name: "population-slab",
+        what: "a checked step of the room of kmem_caches: the same",
+        mode: Mode::V2,
+        design: Design::default,
+        turn: slab,
+        goal: Goal::AtMost(1.5),
+    },
+    Room {
+        name: "population-swap",
+        what: "a checked step of the room of swap: the same",
+        mode: Mode::V2,
+        design: Design::default,
+        turn: swap,
+        goal: Goal::AtMost(1.5),
+    },
+];
+
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    ROOMS.iter().map(|room| row(room, effort)).collect()
+}
+
+fn row(room: &Room, effort: Effort) -> Row {
+    let programs =
+        [(MANY, LONG), (MANY, SHORT), (FEW, LONG), (FEW, SHORT)].map(|(n, turns)| program(room, n, turns));
+    let [mut a, mut b, mut c, mut d] = [Runner::new(), Runner::new(), Runner::new(), Runner::new()];
+    let sample = |runner: &mut Runner, program: &Program| {
+        fastest(effort.rounds(TRIES), || time_per_unit(1, || runner.run(program)))
+    };
+    let times = take_turns(
+        effort.rounds(ROUNDS),
+        [
+            &mut |_| sample(&mut a, &programs[0]),
+            &mut |_| sample(&mut b, &programs[1]),
+            &mut |_| sample(&mut c, &programs[2]),
+            &mut |_| sample(&mut d, &programs[3]),
+        ],
+    );
+    let steps =
+        times.iter().map(|[many, many_short, few, few_short]| (many - many_short) / (few - few_short));
+    Row { name: room.name, what: room.what, ratio: Ratio::over(steps), goal: room.goal }
+}
+
+/// The groups that bodies work on.
+const HOME: GroupId = GroupId(1);
+const OTHER: GroupId = GroupId(2);
+
+struct Script {
+    program: Program,
+    tasks: u16,
+    charges: u16,
+    slots: u16,
+    objects: u16,
+    users: u16,
+}
+
+fn program(room: &Room, population: u16, turns: u16) -> Program {
+    let header = Header {
+        ids: Header::MAX_IDS,
+        slots: Header::MAX_IDS,
+        mode: room.mode,
+        design: (room.design)(),
+        ..Header::default()
+    };
+    let program = Program { header, ..Program::default() };
+    let mut script = Script { program, tasks: 0, charges: 0, slots: 0, objects: 0, users: 0 };
+    script.populate(population);
+    for turn in 0..turns {
+        (room.turn)(&mut script, turn);
+    }
+    script.program
+}
+
+impl Script {
+    fn on(&mut self, cpu: u8, op: Op) {
+        self.program.steps.push(Step::op(stocktake_model::Step { cpu: CpuId(cpu), op, fail: None }));
+    }
+
+    /// So many of everything, none of which the body touches.
+    fn populate(&mut self, population: u16) {
+        for number in 1..=population {
+            let (new, parent) = (GroupId(number), GroupId::ROOT);
+            self.on(0, Op::Mkdir { new, parent, max: Limit::MAX, swap_max: Limit::MAX });
+        }
+        self.on(0, Op::Slab(SlabOp::CreateCache { new: CacheId(0), size: Bytes(256), order: 0, rcu: false }));
+        for number in 3..=population {
+            let group = GroupId(number);
+            self.task(group);
+            self.charge(group);
+            let out = self.charge(group);
+            self.swap_out(out);
+            self.object(group);
+        }
+    }
+
+    fn task(&mut self, group: GroupId) -> TaskId {
+        let new = TaskId(self.tasks);
+        self.tasks += 1;
+        self.on(0, Op::Mm(MmOp::Task { new, group }));
+        new
+    }
+
+    fn charge(&mut self, group: GroupId) -> ChargeId {
+        let new = ChargeId(self.charges);
+        self.charges += 1;
+        self.on(0, Op::Charge { new, group, pages: Pages(2), force: false });
+        new
+    }
+
+    fn swap_out(&mut self, charge: ChargeId) -> SlotId {
+        let new = SlotId(self.slots);
+        self.slots += 1;
+        self.on(1, Op::SwapOut { new, charge });
+        new
+    }
+
+    fn object(&mut self, group: GroupId) -> SlabObjectId {
+        let new = SlabObjectId(self.objects);
+        self.objects += 1;
+        self.on(0, Op::Slab(SlabOp::Alloc { new, cache: CacheId(0), group }));
+        new
+    }
+}
+
+fn pages(script: &mut Script, turn: u16) {
+    let charge = script.charge(HOME);
+    script.on(1, Op::Uncharge { charge });
+    if turn % 8 == 7 {
+        script.on(1, Op::DrainAll { group: HOME });
+        script.on(0, Op::Work);
+        script.on(1, Op::Grace);
+    }
+}
+
+/// A task whose mm somebody else uses exits, so that the old design looks for another owner.
+fn tasks(script: &mut Script, _: u16) {
+    let task = script.task(HOME);
+    let (user, charge, child) = (MmUserId(script.users), ChargeId(script.charges), TaskId(script.tasks));
+    script.users += 1;
+    script.charges += 1;
+    script.tasks += 1;
+    script.on(0, Op::Mm(MmOp::Charge { new: charge, through: Via::Task(task), pages: Pages(1) }));
+    script.on(0, Op::Mm(MmOp::Fork { new: child, parent: task }));
+    script.on(1, Op::Mm(MmOp::Migrate { task: child, group: OTHER }));
+    script.on(0, Op::Mm(MmOp::Get { new: user, of: Via::Task(task) }));
+    script.on(0, Op::Mm(MmOp::Exit { task }));
+    script.on(1, Op::Mm(MmOp::Exit { task: child }));
+    script.on(0, Op::Uncharge { charge });
+    script.on(0, Op::Mm(MmOp::Put { user }));
+    script.on(0, Op::Grace);
+}
+
+fn mapped(script: &mut Script, _: u16) {
+    let charge = script.charge(HOME);
+    script.on(0, Op::Mapped(MappedOp::Map { charge }));
+    script.on(0, Op::Mapped(MappedOp::MoveStart { from: HOME, to: OTHER }));
+    script.on(0, Op::Mapped(MappedOp::MovePage { charge, to: OTHER }));
+    script.on(0, Op::Mapped(MappedOp::MoveEnd { from: HOME, to: OTHER }));
+    script.on(1, Op::Mapped(MappedOp::Unmap { charge }));
+    script.on(1, Op::Uncharge { charge });
+}
+
+fn slab(script: &mut Script, turn: u16) {
+    let object = script.object(if turn % 2 == 0 { HOME } else { OTHER });
+    script.on(1, Op::Slab(SlabOp::Free { object }));
+}
+
+fn swap(script: &mut Script, _: u16) {
+    let charge = script.charge(HOME);
+    let slot = script.swap_out(charge);
+    let new = ChargeId(script.charges);
+    script.charges += 1;
+    script.on(0, Op::SwapIn { new, slot, faulter: HOME });
+    let slot = script.swap_out(new);
+    script.on(0, Op::SwapFree { slot });
+}
