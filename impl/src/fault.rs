@@ -111,6 +111,8 @@ faults! {
         "a killed counter has no bias: a put before the CPUs' numbers are added can look like the last one";
     O4, "O4", "this project, after percpu_ref",
         "the switch to atomic mode adds up the numbers of the CPUs that are online, not of all";
+    O5, "O5", "seed 001, question of the review",
+        "offline leaves the pointer to the objcg that it reparents in the group";
     W1, "W1", "this project, after seed 004",
         "swap-in of an entry whose recorded group is gone does not free the slots";
     V1, "V1", "this project, after try_charge of cgroup v1",

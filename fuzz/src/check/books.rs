@@ -1,7 +1,7 @@
 //! The running count: what is cached where, and who points at whom.
 
 use super::broken::{Broken, Law, Thing};
-use super::laws::World;
+use super::laws::{InFlight, World};
 use super::mapped::StatBook;
 use super::mm::MmBook;
 use super::slab::{GroupSlabs, OF_SLABS, SlabBooks};
@@ -111,6 +111,13 @@ impl Books {
         memcg: MemcgRef,
         objcg: Option<ObjcgRef>,
     ) {
+        // Who lived there before may not have been seen to end.
+        if let Some(&before) = self.by_memcg.get(memcg.index())
+            && before != group
+        {
+            self.ends = true;
+            self.touch_group(before);
+        }
         let book = &mut self.groups[group.index()];
         book.memcg = Some(memcg);
         book.bucket.objcg = objcg;
@@ -194,12 +201,6 @@ impl Books {
             book.bucket_is_dirty = true;
             self.dirty_buckets.push(birth);
         }
-    }
-
-    /// Whether the group in a slot of the machine's arena is still to be checked.
-    pub(crate) fn owes_group_at(&self, index: usize) -> bool {
-        let group = self.by_memcg.get(index);
-        group.is_some_and(|group| self.groups[group.index()].group_is_dirty)
     }
 
     pub(super) fn touch_all(&mut self) {
@@ -334,6 +335,16 @@ impl Books {
         }
     }
 
+    /// Whether an objcg is to be looked at that somebody is in the middle of changing.
+    pub(crate) fn is_disturbed(&self, machine: &Machine, flight: &dyn InFlight) -> bool {
+        let objcg = |birth: &GroupId| self.groups[birth.index()].bucket.objcg;
+        self.dirty_buckets.iter().filter_map(objcg).any(|objcg| {
+            let refs = machine.objcg(objcg).map_or(0, |view| view.refs);
+            let settled = refs - flight.added(Label::new(What::ObjcgRefs, objcg.index()));
+            flight.disturbs_objcg(objcg.index(), refs == 0 || settled == 0)
+        })
+    }
+
     /// Check everything that has been touched since the last call.
     pub(crate) fn check_touched(&mut self, world: &mut World<'_>) -> Law {
         self.book_mms(world.machine);
@@ -348,13 +359,21 @@ impl Books {
         } else {
             self.dirty_groups.sort_unstable();
         }
+        let mut disturbed = Vec::new();
         while let Some(group) = self.dirty_groups.pop() {
             let book = &mut self.groups[group.index()];
+            if let (Some(flight), Some(memcg)) = (world.flight, book.memcg)
+                && flight.disturbs_group(memcg.index())
+            {
+                disturbed.push(group);
+                continue;
+            }
             book.group_is_dirty = false;
             if book.memcg.is_some() && !book.freed {
                 world.check_group(group, book)?;
             }
         }
+        self.dirty_groups.append(&mut disturbed);
         self.check_stats(world)
     }
 

@@ -24,6 +24,11 @@ pub(crate) trait InFlight {
     /// Whether one of them maps, unmaps, moves or frees a page: it changes a mapcount, a statistic and what is known of
     /// the page one after the other.
     fn maps(&self) -> bool;
+    /// Whether one of them is in the middle of changing the life of the group in a slot.
+    fn disturbs_group(&self, slot: usize) -> bool;
+    /// Whether one of them is in the middle of changing what the objcg in a slot belongs to. `last`: whether one of its
+    /// references might be the last.
+    fn disturbs_objcg(&self, slot: usize, last: bool) -> bool;
 }
 
 impl World<'_> {
@@ -274,10 +279,11 @@ impl World<'_> {
                 list(&holders),
             ));
         };
-        if view.leftover < 0 && self.checks.has(Invariant::I3) {
+        let leftover = book.objcg.and_then(|objcg| self.machine.objcg(objcg)).map_or(0, |view| view.leftover);
+        if leftover < 0 && self.checks.has(Invariant::I3) {
             let because =
                 String::from("nr_charged_bytes is what objects and stocks do not use of charged pages");
-            return Err(Broken::new(Invariant::I3, "leftover", thing, "at least 0", view.leftover, because));
+            return Err(Broken::new(Invariant::I3, "leftover", thing, "at least 0", leftover, because));
         }
         self.law(Invariant::I5, "objcg-refs", thing, (expected, view.refs), || list(&holders))?;
         self.check_bytes(birth, book, view.leftover)?;

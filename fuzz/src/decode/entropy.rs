@@ -29,6 +29,17 @@ pub fn random_bytes(seed: u64, index: u64, out: &mut Vec<u8>) {
     out[0] = profile.byte();
 }
 
+/// As [`random_bytes`], for a program with lanes.
+pub fn random_lane_bytes(seed: u64, index: u64, out: &mut Vec<u8>) {
+    let mut random = Xoshiro::new(seed, index);
+    let length = 48 + (random.next() >> 32) as usize % 49;
+    out.clear();
+    while out.len() < length {
+        out.extend_from_slice(&random.next().to_le_bytes());
+    }
+    out.truncate(length);
+}
+
 /// xoshiro256++ (Blackman and Vigna): a few instructions a word, and no visible pattern in any bit.
 struct Xoshiro([u64; 4]);
 

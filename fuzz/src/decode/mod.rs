@@ -20,6 +20,7 @@ mod direct;
 mod encode;
 mod entropy;
 mod input;
+mod lanes;
 mod mapped;
 mod mm;
 mod number;
@@ -38,7 +39,8 @@ mod weights;
 
 pub use direct::MAX_DIRECT_STEPS;
 pub use encode::{Unencodable, encode};
-pub use entropy::random_bytes;
+pub use entropy::{random_bytes, random_lane_bytes};
+pub use lanes::decode_lanes_into;
 
 use crate::program::{Drive, Expect, Header, Program};
 use arbitrary::{Arbitrary, Unstructured};

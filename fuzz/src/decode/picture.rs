@@ -146,6 +146,11 @@ impl Picture {
 
     // CPUs
 
+    /// How many there are.
+    pub(super) fn cpu_count(&self) -> u8 {
+        self.cpus
+    }
+
     /// One of the CPUs that are up, and not in the middle of something if that can be had.
     #[inline]
     pub(super) fn cpu(&self, choice: u8) -> CpuId {

@@ -61,6 +61,11 @@ impl<'a, 'p> Script<'a, 'p> {
         self.input.byte()
     }
 
+    /// Steps written so far.
+    pub(super) fn written(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Whether no step can be added.
     pub(super) fn is_full(&self) -> bool {
         self.steps.len() >= self.cap

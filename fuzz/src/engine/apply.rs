@@ -66,6 +66,25 @@ impl Bindings {
 }
 
 impl Bindings {
+    /// Whether a name stands for something.
+    pub(crate) fn has(&self, kind: Kind, n: u16) -> bool {
+        fn some<T>(table: &[Option<T>], n: u16) -> bool {
+            table.get(usize::from(n)).is_some_and(Option::is_some)
+        }
+        match kind {
+            Kind::Group => some(&self.groups, n),
+            Kind::Objcg => some(&self.objcgs, n),
+            Kind::Charge => some(&self.charges, n),
+            Kind::Object => some(&self.objects, n),
+            Kind::Slot => some(&self.slots, n),
+            Kind::Task => some(&self.mm.tasks, n),
+            Kind::User => some(&self.mm.users, n),
+            Kind::Cache => some(&self.caches, n),
+            Kind::SlabObject => some(&self.slab_objects, n),
+            Kind::File => true,
+        }
+    }
+
     /// Take over what an operation of a lane has made of the names that it uses.
     pub(crate) fn adopt(&mut self, other: &Bindings, step: &Step, cpu: usize) {
         fn copy<T: Copy>(to: &mut [Option<T>], from: &[Option<T>], n: u16) {

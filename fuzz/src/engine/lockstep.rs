@@ -18,8 +18,8 @@ use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Faults, Label, Machine, ObjcgDesign, SlabDesign, Wiring};
 use stocktake_model::{
-    Config, Failure, Grade, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason, SlabCharge,
-    SlabOp, SlabRule,
+    Config, Failure, Grade, GroupId, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason,
+    SlabCharge, SlabOp, SlabRule,
 };
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
@@ -380,6 +380,12 @@ impl Lockstep {
 
     /// Bring everything to rest and check all of it.
     pub(super) fn finish(&mut self, end: usize) -> Result<(), Box<Broken>> {
+        self.come_to_rest(end)?;
+        self.compare_at_rest()
+    }
+
+    /// Bring everything to rest.
+    pub(super) fn come_to_rest(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
         self.end_halves();
         self.end_shmem(end)?;
@@ -391,6 +397,11 @@ impl Lockstep {
         if !at_rest && self.checks.has(Invariant::I13) {
             return Err(oops::restless());
         }
+        Ok(())
+    }
+
+    /// Compare both sides while the machine is at rest.
+    pub(super) fn compare_at_rest(&mut self) -> Result<(), Box<Broken>> {
         self.offline_all(None);
         self.look(|_| true)?;
         let mut world =
@@ -398,6 +409,22 @@ impl Lockstep {
         self.books.check_touched(&mut world)?;
         self.books.check_all(&mut world, &self.cpus)?;
         self.books.check_leaks(&world)
+    }
+
+    /// Whether the machine, which is at rest, agrees with another model. That is the model from now on.
+    pub(super) fn agrees_at_rest(&mut self, model: &Model) -> bool {
+        self.model.clone_from(model);
+        self.offline_all(None);
+        for index in (1..self.bindings.groups.len()).rev() {
+            let group = GroupId(index as u16);
+            // The end of others is noticed by the checks.
+            if self.books.group(group).freed && self.model.ended(group).is_err() {
+                return false;
+            }
+        }
+        let mut world =
+            World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
+        self.books.check_all(&mut world, &self.cpus).is_ok() && self.books.check_leaks(&world).is_ok()
     }
 
     pub(super) fn checks(&self) -> Checks {

@@ -21,7 +21,7 @@ pub enum Engine {
 
 impl Engine {
     /// All engines, in the order in which reports list them.
-    pub const ALL: &[Engine] = &[Engine::Lockstep];
+    pub const ALL: &[Engine] = &[Engine::Lockstep, Engine::Interleave];
 
     /// The name used on the command line, in reports and in file names.
     pub fn name(self) -> &'static str {

@@ -1,7 +1,7 @@
 //! What a libFuzzer target does with an input. libFuzzer itself is known to the targets only.
 
 use crate::artifact;
-use crate::decode::decode_into;
+use crate::decode::{decode_into, decode_lanes_into};
 use crate::engine::runner::{Engine, Runner};
 use crate::minimize::minimize;
 use crate::program::Program;
@@ -57,7 +57,10 @@ impl FuzzInput {
     /// # Errors
     /// What it broke: minimised, written as a trace and reported.
     pub fn run(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        decode_into(bytes, &mut self.program);
+        match self.runner.engine() {
+            Engine::Lockstep => decode_into(bytes, &mut self.program),
+            Engine::Interleave => decode_lanes_into(bytes, &mut self.program),
+        }
         self.program.header.design = self.design;
         self.program.header.faults.clone_from(&self.faults);
         match self.runner.run(&self.program, &mut self.tally) {
@@ -68,7 +71,8 @@ impl FuzzInput {
 
     #[cold]
     fn failure(&mut self, violation: &Violation) -> Failure {
-        let minimized = minimize(&self.program, violation, &mut self.runner, MINIMIZE_STEPS);
+        let program = self.runner.scheduled(&self.program);
+        let minimized = minimize(&program, violation, &mut self.runner, MINIMIZE_STEPS);
         let signature = minimized.violation.signature();
         let stem = format!("{}-{signature}", self.runner.engine().name());
         let written = artifact::write_new(&self.artifacts, &stem, &trace::write(&minimized.program));

@@ -13,7 +13,7 @@ mod tests;
 pub use fuzz_input::FuzzInput;
 pub use stress::{StressFinding, StressReport, Stressing, stress};
 
-use crate::decode::{decode_into, random_bytes};
+use crate::decode::{decode_into, decode_lanes_into, random_bytes, random_lane_bytes};
 use crate::engine::runner::{Engine, Runner};
 use crate::minimize::{Minimized, minimize};
 use crate::program::Program;
@@ -109,7 +109,8 @@ pub fn hunt(config: &Config, progress: &dyn Progress) -> Report {
 fn finding(config: &Config, Failing { index, violation }: Failing) -> Finding {
     let mut hunter = Hunter::new(config);
     hunter.make(index);
-    let Hunter { mut runner, program: original, .. } = hunter;
+    let Hunter { mut runner, program, .. } = hunter;
+    let original = runner.scheduled(&program);
     let minimized = minimize(&original, &violation, &mut runner, minimize_steps(config.engine));
     Finding { index, original, minimized }
 }
@@ -129,8 +130,16 @@ impl Hunter<'_> {
 
     /// Make the program of an execution.
     fn make(&mut self, index: u64) {
-        random_bytes(self.config.seed, index, &mut self.bytes);
-        decode_into(&self.bytes, &mut self.program);
+        match self.config.engine {
+            Engine::Lockstep => {
+                random_bytes(self.config.seed, index, &mut self.bytes);
+                decode_into(&self.bytes, &mut self.program);
+            }
+            Engine::Interleave => {
+                random_lane_bytes(self.config.seed, index, &mut self.bytes);
+                decode_lanes_into(&self.bytes, &mut self.program);
+            }
+        }
         self.program.header.design = self.config.design;
         self.program.header.faults.clone_from(&self.config.faults);
         self.program.header.design = self.program.header.design_with_faults();

@@ -74,9 +74,12 @@ impl Machine {
     /// Start a process with an mm of its own in a group, as a child of init.
     ///
     /// # Errors
-    /// [`Errno::NoMem`] if an allocation fails.
+    /// [`Errno::NoMem`] if an allocation fails, [`Errno::NoDev`] if the group has been removed.
     pub fn spawn<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef) -> Result<TaskRef, Errno> {
         let _tree = self.tree.lock(e);
+        if !self.is_online(e, memcg) {
+            return Err(Errno::NoDev);
+        }
         let task = self.new_task(e, None, None, 0)?;
         let mm =
             self.mm_init(e, cpu.id, Making::Start(task, memcg)).inspect_err(|_| self.task_free(e, task))?;
@@ -210,9 +213,15 @@ impl Machine {
         self.mmput(e, mm);
     }
 
-    /// Move the process of a task to another group that is online. Threads that exit are left behind.
-    pub fn migrate<E: Env>(&self, e: &E, task: TaskRef, to: MemcgRef) {
+    /// Move the process of a task to another group. Threads that exit are left behind.
+    ///
+    /// # Errors
+    /// [`Errno::NoDev`] if the group has been removed.
+    pub fn migrate<E: Env>(&self, e: &E, task: TaskRef, to: MemcgRef) -> Result<(), Errno> {
         let _tree = self.tree.lock(e);
+        if !self.is_online(e, to) {
+            return Err(Errno::NoDev);
+        }
         let leader = self.leader_of(e, task);
         let moved: Vec<TaskRef> = {
             let mut list = self.mm.tasklist.lock(e);
@@ -229,6 +238,7 @@ impl Machine {
             self.mem_cgroup_attach(e, &moved, to);
         }
         e.mark(Mark::Migrated);
+        Ok(())
     }
 
     /// First half of an exit: the task counts no longer as one of its group.

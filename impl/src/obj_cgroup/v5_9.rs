@@ -30,7 +30,8 @@ impl Machine {
 
     /// The active objcg joins the parent's list, and then those that the group had inherited.
     pub(super) fn reparent_5_9<E: Env>(&self, e: &E, memcg: MemcgRef, parent: MemcgRef) {
-        let active = self.memcgs.get(e, memcg).objcg.swap(e, 0);
+        let pointer = &self.memcgs.get(e, memcg).objcg;
+        let active = if e.fault(Fault::O5) { pointer.load(e) } else { pointer.swap(e, 0) };
         let Some(active) = Handle::from_word(active) else { return };
         {
             let mut lists = self.objcg_lists.lock(e);

@@ -2,6 +2,7 @@
 
 use super::cpu::Cpu;
 use super::env::{Env, Mark};
+use super::word::Held;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::slab::SlabWork;
@@ -23,10 +24,10 @@ impl Machine {
     /// Run one work item: the oldest that is bound to this CPU, or else the oldest that is bound to none.
     pub fn run_work<E: Env>(&self, e: &E, cpu: &mut Cpu) -> Option<Work> {
         let bound = self.cpus[cpu.id].queue.lock(e).pop_front();
-        let work = match bound {
-            Some(work) => Some(work),
-            None => self.unbound.lock(e).pop_front(),
-        }?;
+        let (work, _tree) = match bound {
+            Some(work) => (work, None),
+            None => self.next_unbound(e)?,
+        };
         match work {
             Work::Drain => {
                 e.mark(Mark::DrainWorkRan);
@@ -37,6 +38,26 @@ impl Machine {
             Work::Slab(work) => self.slab_work(e, cpu, work),
         }
         Some(work)
+    }
+
+    /// The oldest item that is bound to no CPU. Second halves of removals run one at a time and in the order of the
+    /// removals, so that a child is handed on before its parent is; whoever runs one keeps groups from being made and
+    /// removed meanwhile.
+    fn next_unbound<'m, E: Env>(&'m self, e: &'m E) -> Option<(Work, Option<Held<'m, (), E>>)> {
+        loop {
+            {
+                let mut queue = self.unbound.lock(e);
+                if !matches!(queue.front()?, Work::Offline(_)) {
+                    return queue.pop_front().map(|work| (work, None));
+                }
+            }
+            let tree = self.tree.lock(e);
+            let mut queue = self.unbound.lock(e);
+            // Somebody else may have run it meanwhile.
+            if matches!(queue.front()?, Work::Offline(_)) {
+                return queue.pop_front().map(|work| (work, Some(tree)));
+            }
+        }
     }
 
     /// Whether no work and no callback is queued anywhere.

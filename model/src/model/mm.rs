@@ -9,7 +9,7 @@
 //! the group of any task, or one in which a task that shares the mm was while it was shared.
 
 use super::names::Names;
-use super::{Model, PageCharge, Skip};
+use super::{GroupLife, Model, PageCharge, Skip};
 use crate::{Allowed, Errno, Failure, GroupId, MmOp, MmUserId, Outcome, Pages, Step, TaskId, Via, Witness};
 
 /// How far a task is.
@@ -173,6 +173,12 @@ impl Model {
 impl Model {
     pub(super) fn mm_answer(&self, op: &MmOp, fail: Option<Failure>) -> Outcome {
         match *op {
+            // Only where operations overlap: who names a removed group is not admitted otherwise.
+            MmOp::Task { group, .. } | MmOp::Migrate { group, .. }
+                if self.life(group) != Some(GroupLife::Online) =>
+            {
+                Outcome::Refused(Errno::NoDev)
+            }
             MmOp::Charge { through, pages, .. } => match self.payers(through).first() {
                 Some(&payer) if fail != Some(Failure::Alloc) && self.fits(payer, pages) => Outcome::To(payer),
                 _ => Outcome::Refused(Errno::NoMem),

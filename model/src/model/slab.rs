@@ -144,7 +144,7 @@ impl Model {
     /// The group that an allocation is accounted to: root where it is not.
     fn slab_success(&self, cache: CacheId, group: GroupId) -> Outcome {
         Outcome::To(match self.slabs.rule {
-            SlabRule::Objects => group,
+            SlabRule::Objects => self.objcg_answers(group).next().unwrap_or(GroupId::ROOT),
             SlabRule::SlabsReparented | SlabRule::SlabsStay => self.pool_used(cache, group),
         })
     }
@@ -184,9 +184,9 @@ impl Model {
     pub fn slab_charge(&self, cache: CacheId, group: GroupId) -> SlabCharge {
         let Some(found) = self.caches.get(cache.index()) else { return SlabCharge::Nothing };
         if self.slabs.rule == SlabRule::Objects {
-            return match group {
-                GroupId::ROOT => SlabCharge::Nothing,
-                _ => SlabCharge::Object(group, found.charged_size()),
+            return match self.objcg_answers(group).next() {
+                None | Some(GroupId::ROOT) => SlabCharge::Nothing,
+                Some(birth) => SlabCharge::Object(birth, found.charged_size()),
             };
         }
         match self.pool_used(cache, group) {
@@ -257,8 +257,9 @@ impl Model {
             }
             (SlabOp::Alloc { new, cache, group }, Outcome::To(_) | Outcome::Refused(Errno::NoMem)) => {
                 let scheduled = self.schedules(cache, group) && fail != Some(Failure::Alloc);
-                if matches!(observed, Outcome::To(_)) {
-                    self.alloc_slab_object(new, cache, group);
+                if let Outcome::To(payer) = observed {
+                    let charged = if self.slabs.rule == SlabRule::Objects { payer } else { group };
+                    self.alloc_slab_object(new, cache, charged);
                 }
                 if scheduled {
                     self.slabs.scheduled.push((cache, group));

@@ -5,7 +5,7 @@ use stocktake_model::{CpuId, GroupId, Limit, ObjcgId};
 
 impl Script<'_, '_> {
     /// Whether one of the bits is set in a parameter: with more bits, more often.
-    pub(super) fn chance(&mut self, bits: u8) -> bool {
+    pub(in crate::decode) fn chance(&mut self, bits: u8) -> bool {
         self.byte() & bits != 0
     }
 

@@ -101,8 +101,7 @@ impl<E: Env> Applier<'_, E> {
                 Outcome::Done
             }
             MmOp::Migrate { task, group } => {
-                m.migrate(e, b.task(task), self.bindings.groups[group.index()].expect(BOUND));
-                Outcome::Done
+                done(m.migrate(e, b.task(task), self.bindings.groups[group.index()].expect(BOUND))).0
             }
             MmOp::Get { new, of } => {
                 let mm = b.mm(m, of).expect(BOUND);

@@ -222,6 +222,17 @@ impl Board {
         }
     }
 
+    /// Whether an operation under way has written such a word of an owner, other than by adding.
+    pub(super) fn replaces(&self, owner: usize, of: impl Fn(What) -> bool) -> bool {
+        let written = |label: &Label| label.index as usize == owner && of(label.what);
+        self.flights.iter().any(|flight| flight.borrow().replaced().iter().any(written))
+    }
+
+    /// Whether an operation under way has changed a word that is a sum, even if nothing of it is left.
+    pub(super) fn adds(&self, label: Label) -> bool {
+        self.flights.iter().any(|flight| flight.borrow().adds(label))
+    }
+
     /// Whether any lane holds a lock of this kind.
     pub(super) fn holds(&self, what: What) -> bool {
         self.held.borrow().iter().any(|(label, _)| label.what == what)

@@ -138,7 +138,10 @@ impl Env for LaneEnv<'_> {
     #[inline]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
         if self.watched {
-            if matches!(label.what, What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax) {
+            if matches!(
+                label.what,
+                What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax | What::DrainMutex
+            ) {
                 self.see_limit(label, access, old, new);
             }
             if label.what == What::CpuFlushing {

@@ -65,6 +65,11 @@ impl Flight {
         self.added.iter().find(|(word, _)| *word == label).map_or(0, |(_, sum)| *sum)
     }
 
+    /// Whether the operation has changed a word that is a sum, even if nothing of it is left.
+    pub(super) fn adds(&self, label: Label) -> bool {
+        self.added.iter().any(|(word, _)| *word == label)
+    }
+
     /// An object that the operation may have changed was freed by somebody else: its words mean nothing any more, and
     /// it is not to be looked at before the operation has ended.
     pub(super) fn forget(&mut self, generation: Label, words: &[What]) {

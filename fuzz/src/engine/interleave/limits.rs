@@ -4,6 +4,7 @@
 //! added to, that it stays within.
 
 use stocktake_impl::{Access, Label, What};
+use stocktake_model::{Errno, Op, Outcome, Pages, Step};
 
 /// A refusal as it was seen: at this level the usage with the pages asked for was above the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,9 @@ pub(super) struct LimitsSeen {
     above: Vec<Refused>,
     pub(super) last_refused: Option<Refused>,
     /// A v1 limit write that saw more usage than it wanted to allow.
-    pub(super) usage_read: Vec<(u32, i64)>,
+    usage_read: Vec<(u32, i64)>,
+    /// Another drain was running.
+    lost_drain: bool,
 }
 
 impl LimitsSeen {
@@ -38,6 +41,7 @@ impl LimitsSeen {
         self.above.clear();
         self.last_refused = None;
         self.usage_read.clear();
+        self.lost_drain = false;
     }
 
     /// An access to a usage or a limit. `others` tells what other operations have in flight on the word.
@@ -67,7 +71,20 @@ impl LimitsSeen {
                     self.last_refused = Some(refused);
                 }
             }
+            (What::DrainMutex, Access::Trylock) => self.lost_drain |= old != 0,
             _ => {}
+        }
+    }
+
+    /// Whether a refusal is due to what the operation has seen.
+    pub(super) fn explains(&self, step: &Step, observed: Outcome) -> bool {
+        match (step.op, observed) {
+            (Op::DrainAll { .. }, Outcome::Refused(Errno::Busy)) => self.lost_drain,
+            (Op::SetMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
+                self.usage_read.iter().any(|(_, usage)| !max.admits(Pages((*usage).max(0) as u64)))
+            }
+            (_, Outcome::Refused(Errno::NoMem)) => self.last_refused.is_some(),
+            _ => false,
         }
     }
 

@@ -23,6 +23,7 @@ mod env;
 mod flight;
 mod lane;
 mod limits;
+mod order;
 mod recorder;
 mod schedule;
 mod search;
@@ -54,8 +55,8 @@ use lane::{Job, Lane, Pin, Shared, Signal};
 use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Label, Machine};
-use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp};
+use stocktake_impl::{Cpu, Machine};
+use stocktake_model::{Config, CpuId, GroupId, GroupLife, MappedOp, Mode, Model, Op, Outcome, ShmemOp};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
@@ -73,10 +74,16 @@ pub struct Interleave {
     spare: Vec<Cpu>,
     /// Whether anything is checked.
     checked: bool,
-    /// Words written since the last check.
-    pending: Vec<Label>,
     /// Whether an answer was not the model's in the order in which operations ended: another order is to be found.
     unordered: bool,
+    /// The first such answer.
+    refuted: Option<(usize, Box<Broken>)>,
+    /// Whether operations overlapped whose order shows only in what they leave behind.
+    ambiguous: bool,
+    /// Whether any operations overlapped.
+    overlaps: bool,
+    /// The model before the lanes began.
+    base: Model,
     /// Steps of queued work that the scheduler has run: they are numbered after those of the program.
     extra: usize,
     outcomes: Vec<Ended>,
@@ -105,6 +112,8 @@ struct Member {
 struct Ended {
     step: stocktake_model::Step,
     outcome: Outcome,
+    /// Whether it saw itself why that is the answer.
+    evident: bool,
     /// When it began and ended, counted in operations that had begun or ended.
     began: usize,
     ended: usize,
@@ -149,8 +158,11 @@ impl Interleave {
             claims: Claims::default(),
             spare: Machine::new(config).1,
             checked: true,
-            pending: Vec::new(),
             unordered: false,
+            refuted: None,
+            ambiguous: false,
+            overlaps: false,
+            base: Model::new(Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 }),
             extra: 0,
             outcomes: Vec::new(),
             recorder: None,
@@ -312,7 +324,7 @@ impl Interleave {
         self.disperse();
         result.map_err(|(index, broken)| self.core.violation(program, index, *broken))?;
         let end = program.steps.len();
-        self.finish(end, tally).map_err(|broken| self.core.violation(program, end, *broken))
+        self.finish(end, tally).map_err(|(index, broken)| self.core.violation(program, index, *broken))
     }
 
     /// Prepare the lanes.
@@ -326,8 +338,11 @@ impl Interleave {
         self.shared.directory.borrow_mut().copy(&self.core.books);
         self.claims.clear();
         self.outcomes.clear();
-        self.pending.clear();
-        self.unordered = false;
+        (self.unordered, self.ambiguous, self.overlaps) = (false, false, false);
+        self.refuted = None;
+        if self.checked {
+            self.base.clone_from(&self.core.model);
+        }
         self.extra = 0;
         for member in &mut self.crew[..cpus] {
             member.steps.clear();
@@ -359,12 +374,12 @@ impl Interleave {
             }
             let up = self.core.machine.cpu_online(lane);
             let next = member.steps.get(member.next);
-            let taken_down = |step: &Step| matches!(step.action, Action::Op(step) if step.op == Op::CpuDown { target: CpuId(lane as u8) });
             let parked = self.crew.iter().any(|other| {
                 other.busy.is_some_and(|(_, step)| step.op == Op::CpuDown { target: CpuId(lane as u8) })
             });
-            let _ = taken_down;
-            if next.is_none() && up && !parked {
+            // A CPU in the middle of something of its own runs no work.
+            let work = stocktake_model::Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
+            if next.is_none() && up && !parked && self.core.model.admits(&work).is_ok() {
                 idle.insert(lane);
             }
             let can_begin = next.is_some_and(|&index| match program.steps[index].action {
@@ -478,7 +493,11 @@ impl Interleave {
             Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }) | Op::Shmem(ShmemOp::Swapoff { .. })
         );
         self.core.model.hold([]);
-        let admitted = !excluded
+        let bindings = &self.crew[lane].bindings;
+        let mut known = true;
+        visit(&mut Action::Op(step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
+        let admitted = known
+            && !excluded
             && self.core.model.admits(&step).is_ok()
             && self.claims.take(lane, &step, &self.core.model);
         if !admitted {
@@ -564,8 +583,6 @@ impl Interleave {
             return self.skipped_late(program, lane, index, tally);
         };
         self.shared.log.tell(&self.shared.board, lane, index, || Happening::End(outcome));
-        let ended = Ended { step, outcome, began: self.crew[lane].began, ended: self.outcomes.len() };
-        self.outcomes.push(ended);
         if !self.checked {
             // The next operation of the lane is admitted for what this one has done.
             self.core.model.commit_admitted(&step, outcome);

@@ -5,14 +5,15 @@
 //! changed otherwise than by adding is not looked at before it has ended: then the whole check waits for the next calm
 //! moment, and is counted.
 
-use super::Interleave;
 use super::board::Board;
+use super::{Ended, Interleave};
 use crate::check::{Broken, InFlight, Thing, World, delegation};
+use crate::engine::oops;
 use crate::engine::witness::Seen;
 use crate::tally::Tally;
 use crate::violation::Invariant;
 use stocktake_impl::{DrainDesign, Label, What};
-use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Ran, Reason, Step};
+use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Reason, Step};
 
 impl InFlight for Board {
     fn added(&self, label: Label) -> i64 {
@@ -21,6 +22,18 @@ impl InFlight for Board {
 
     fn maps(&self) -> bool {
         self.maps.get()
+    }
+
+    fn disturbs_group(&self, slot: usize) -> bool {
+        // Whether the id still holds the group depends on who puts the last reference to it.
+        self.replaces(slot, |what| matches!(what, What::MemcgGeneration | What::CssState | What::Id))
+            || self.adds(Label::new(What::IdRefs, slot))
+    }
+
+    fn disturbs_objcg(&self, slot: usize, last: bool) -> bool {
+        self.replaces(slot, |what| {
+            matches!(what, What::ObjcgGeneration | What::ObjcgMemcg | What::ObjcgPlace)
+        }) || last && self.adds(Label::new(What::ObjcgRefs, slot))
     }
 }
 
@@ -42,17 +55,25 @@ impl Interleave {
         let first = core.model.first(step);
         let seen = Seen::new(core, step, first, observed);
         let own_stock = seen.served_from_stock();
+        let flight = self.shared.board.flights[lane].borrow();
+        let above = flight.limits.above().filter(|_| !own_stock && is_charge(step, observed));
+        let evident = flight.limits.explains(step, observed) || above.is_none() && is_charge(step, observed);
         let mut grade = match observed == first {
             true => Grade::Exact,
             false => core.model.allowed(step, &seen).grade(observed),
         };
-        let flight = self.shared.board.flights[lane].borrow();
-        if grade == Grade::Violation
-            && observed == Outcome::Refused(Errno::NoMem)
-            && let Some(refused) = flight.limits.last_refused
-        {
-            let locked_out = refused.usage - refused.others <= refused.max;
-            grade = Grade::Divergent(if locked_out { Reason::FalseLockOut } else { Reason::RemoteStock });
+        if grade == Grade::Violation && evident {
+            grade = match flight.limits.last_refused {
+                Some(refused) if refused.usage - refused.others > refused.max => {
+                    Grade::Divergent(Reason::RemoteStock)
+                }
+                Some(_) if matches!(observed, Outcome::Refused(Errno::NoMem)) => {
+                    Grade::Divergent(Reason::FalseLockOut)
+                }
+                // It was within each limit when it added to that level, though never within all of them at once;
+                // or it found another one at work on what it asked for.
+                _ => Grade::Exact,
+            };
         }
         if observed == Outcome::Refused(Errno::NoMem)
             && core.machine.config().design.drain == DrainDesign::Wait
@@ -72,29 +93,43 @@ impl Interleave {
             // Whoever has the page locked is in the middle of an operation.
             grade = Grade::Divergent(Reason::Stranded);
         }
-        if grade == Grade::Violation {
+        if grade == Grade::Violation && !self.unordered {
             self.unordered = true;
+            self.refuted = Some((index, oops::outcome(observed, core.model.allowed(step, &seen))));
         }
         core.count(tally, step, observed, grade);
-        let above = flight.limits.above();
         drop(flight);
         self.keep_step(index, Some((observed, first, grade)));
+        let overlapped = self.overlapped(lane, |op| matches!(op, Op::Mm(_)));
+        if matches!(step.op, Op::Mm(_)) && overlapped {
+            self.ambiguous = true;
+        }
+        if self.overlapped(lane, |_| true) {
+            self.overlaps = true;
+        }
+        let ended = &mut self.outcomes;
+        ended.push(Ended {
+            step: *step,
+            outcome: observed,
+            evident,
+            began: self.crew[lane].began,
+            ended: ended.len(),
+        });
         let core = &mut self.core;
         let escaped = match delegation(&core.model, core.checks, step, observed) {
-            Err(_) if excused => Ok(()),
+            Err(_) if excused || self.ambiguous || self.unordered => Ok(()),
             law => law,
         };
         core.touch_operands(step, observed);
         core.model.commit(step, observed);
         core.model.hold([]);
+        core.books.touch_labels(self.shared.board.flights[lane].borrow().written());
         escaped?;
         self.follow_delegation();
         let core = &mut self.core;
         core.notice_offlined(step, observed, tally);
         core.notice_shmem(step, observed);
         if let Some(refused) = above
-            && !own_stock
-            && is_charge(step, observed)
             && core.checks.has(Invariant::I10)
         {
             let group = core.books.group_at(refused.of.index as usize);
@@ -107,10 +142,6 @@ impl Interleave {
                 String::from("the charge took new pages from the counter, saw that, and was not forced"),
             ));
         }
-        let core = &mut self.core;
-        let flight = self.shared.board.flights[lane].borrow();
-        core.books.touch_labels(flight.written());
-        drop(flight);
         let other = match step.op {
             Op::CpuDown { target } | Op::CpuUp { target } => target.index(),
             _ => lane,
@@ -121,7 +152,6 @@ impl Interleave {
                 core.books.look_at_cpu(&core.machine, &core.model, &core.cpus[id])?;
             }
         }
-        self.pending.extend(self.shared.board.flights[lane].borrow().written());
         Ok(())
     }
 
@@ -130,29 +160,32 @@ impl Interleave {
         self.crew.iter().any(|member| member.busy.is_some_and(|(_, step)| matches!(step.op, Op::Shmem(_))))
     }
 
+    /// Whether such an operation of another lane was under way at the same time as the one that the lane has ended.
+    fn overlapped(&self, lane: usize, of: impl Fn(&Op) -> bool) -> bool {
+        let ended = self.outcomes[self.crew[lane].began..].iter().any(|ended| of(&ended.step.op));
+        ended || self.crew.iter().any(|member| member.busy.is_some_and(|(_, step)| of(&step.op)))
+    }
+
     /// Check what has been touched, unless an operation under way is in the middle of changing it.
     pub(super) fn check_calm(&mut self, tally: &mut Tally) -> Result<(), Box<Broken>> {
         let board = &self.shared.board;
         let mut under_way = self.crew.iter().filter_map(|member| member.busy);
         board.maps.set(under_way.any(|(_, step)| maps(&step.op)));
-        let disturbed = board.flights.iter().any(|flight| {
-            let flight = flight.borrow();
-            flight.replaced().iter().any(|label| {
-                let class = class_of(label.what);
-                class == Class::Other
-                    || self
-                        .pending
-                        .iter()
-                        .any(|other| other.index == label.index && class_of(other.what) == class)
-                    || class == Class::Group && self.core.books.owes_group_at(label.index as usize)
-            })
-        });
-        // Overlapping operations on files hand charges to each other.
-        if disturbed || self.shmem_overlaps() || self.unordered || board.holds(What::CacheSlabs) {
+        let elsewhere = |what: What| !matches!(class_of(what), Class::Group | Class::Objcg);
+        let disturbed = board
+            .flights
+            .iter()
+            .any(|flight| flight.borrow().replaced().iter().any(|label| elsewhere(label.what)));
+        if disturbed
+            || self.unordered
+            || self.ambiguous
+            || self.shmem_overlaps()
+            || board.holds(What::CacheSlabs)
+            || self.core.books.is_disturbed(&self.core.machine, board)
+        {
             tally.deferred += 1;
             return Ok(());
         }
-        self.pending.clear();
         let core = &mut self.core;
         let mut world = World {
             machine: &core.machine,
@@ -163,15 +196,22 @@ impl Interleave {
         core.books.check_touched(&mut world)
     }
 
-    /// Bring the machine to rest and compare everything.
-    pub(super) fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+    /// Bring the machine to rest and compare everything: with the model that followed the operations as they ended, or
+    /// else with those that follow them in other orders.
+    pub(super) fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), (usize, Box<Broken>)> {
         if !self.checked {
             return Ok(());
         }
-        if self.unordered {
-            tally.unordered += 1;
+        let at_end = |broken| (end, broken);
+        self.core.come_to_rest(end).map_err(at_end)?;
+        let found = match self.unordered {
+            true => Err(self.refuted.take().unwrap_or_else(|| at_end(oops::restless()))),
+            false => self.core.compare_at_rest().map_err(at_end),
+        };
+        match found {
+            Err(broken) if self.overlaps => self.search_orders(tally).map_or(Err(broken), |()| Ok(())),
+            found => found,
         }
-        self.core.finish(end)
     }
 }
 
@@ -230,9 +270,4 @@ fn is_charge(step: &Step, observed: Outcome) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether queued work found nothing to do.
-pub(super) fn idle_work(observed: Outcome) -> bool {
-    observed == Outcome::Ran(Ran::Nothing)
 }

@@ -1,0 +1,366 @@
+//! What is pitted against what.
+
+use crate::decode::script::Script;
+use stocktake_model::{CpuId, GroupId, Limit, Via};
+
+/// What happens before the lanes, and in them: the answer is the number of the first step of a lane.
+type Scene = fn(&mut Script<'_, '_>) -> usize;
+
+/// Whether the scene moves charges, which only v1 does.
+pub(super) fn needs_v1(number: u8) -> bool {
+    matches!(usize::from(number) % SCENES.len(), 4 | 9)
+}
+
+/// All scenes.
+const SCENES: &[Scene] = &[
+    objects_meet_removal,
+    drains_meet_stocks,
+    charges_meet_removal,
+    objects_of_reparented_groups,
+    moves_meet_mappings,
+    slabs_meet_removal,
+    exit_meets_charge,
+    limits_meet_charges,
+    swap_meets_removal,
+    mapped_on_two_cpus,
+    children_meet_removal,
+    mixed,
+];
+
+const A: CpuId = CpuId(0);
+const B: CpuId = CpuId(1);
+
+/// Write the scene of a number.
+pub(super) fn write(s: &mut Script<'_, '_>, number: u8) -> usize {
+    SCENES[usize::from(number) % SCENES.len()](s)
+}
+
+/// The last CPU: with two of them the second.
+fn third(s: &Script<'_, '_>) -> CpuId {
+    CpuId(s.picture.cpu_count().min(3) - 1)
+}
+
+/// A limit near what scenes charge.
+fn limit(s: &mut Script<'_, '_>) -> Limit {
+    match s.byte() & 15 {
+        n @ 0..4 => Limit::pages(u64::from(n) + 1),
+        n @ 4..7 => Limit::pages(u64::from(n) + 59),
+        7 => Limit::pages(128),
+        _ => Limit::MAX,
+    }
+}
+
+/// A group, and perhaps one below it; the deepest is the answer.
+fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
+    let max = limit(s);
+    let top = s.mkdir(A, GroupId::ROOT, max, Limit::MAX);
+    if s.chance(1) {
+        return (top, top);
+    }
+    let max = limit(s);
+    (top, s.mkdir(A, top, max, Limit::MAX))
+}
+
+/// Remove a group and let the rest of it happen in the same lane.
+fn remove(s: &mut Script<'_, '_>, at: CpuId, group: GroupId) {
+    s.rmdir(at, group);
+    let how = s.byte();
+    if how & 7 != 0 {
+        s.work(at);
+    }
+    if how & 0x30 != 0 {
+        s.work(at);
+    }
+    if how & 0xc0 != 0 {
+        s.grace(at);
+    }
+}
+
+fn objects_meet_removal(s: &mut Script<'_, '_>) -> usize {
+    let (_, group) = groups(s);
+    let objcg = s.objcg(A, group);
+    let bytes = s.bytes();
+    let live = s.chance(3).then(|| s.obj_charge(B, objcg, bytes));
+    if s.chance(1) {
+        s.drain(B);
+    }
+    let third = third(s);
+    let first = s.written();
+    let bytes = s.bytes();
+    if s.chance(0xfc) {
+        s.obj_charge(A, objcg, bytes);
+    }
+    remove(s, B, group);
+    if let Some(live) = live
+        && s.chance(3)
+    {
+        s.obj_uncharge(third, live);
+    }
+    if s.chance(1) {
+        s.objcg_put(third, objcg);
+    }
+    first
+}
+
+fn drains_meet_stocks(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let other = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let folio = s.charge(B, group, 1);
+    let objcg = s.objcg(A, group);
+    let bytes = s.bytes();
+    let object = s.chance(1).then(|| s.obj_charge(B, objcg, bytes));
+    if s.chance(1) {
+        s.uncharge(B, folio);
+    }
+    if s.chance(3) {
+        s.rmdir(A, group);
+        if s.chance(3) {
+            s.work(A);
+        }
+    }
+    let third = third(s);
+    let first = s.written();
+    let drained = if s.chance(1) { top } else { other };
+    s.drain_all(A, drained);
+    if s.chance(1) {
+        s.drain_all(third, other);
+    }
+    match s.byte() & 3 {
+        0 => s.drain(B),
+        1 => s.work(B),
+        2 => drop(s.charge(B, other, 1)),
+        _ => match object {
+            Some(object) => s.obj_uncharge(B, object),
+            None => s.drain(B),
+        },
+    }
+    s.objcg_put(third, objcg);
+    s.work(third);
+    s.grace(third);
+    first
+}
+
+fn charges_meet_removal(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let pages = s.pages();
+    let held = s.chance(1).then(|| s.charge(A, group, pages));
+    let third = third(s);
+    let first = s.written();
+    let pages = s.pages();
+    let folio = s.charge(A, group, pages);
+    if s.chance(1) {
+        s.uncharge(A, folio);
+    }
+    remove(s, B, group);
+    if let Some(held) = held {
+        s.uncharge(third, held);
+    }
+    if s.chance(1) {
+        s.drain_all(third, top);
+    }
+    first
+}
+
+fn objects_of_reparented_groups(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let objcg = s.objcg(A, group);
+    let bytes = s.bytes();
+    let object = s.obj_charge(A, objcg, bytes);
+    let bytes = s.bytes();
+    let other = s.obj_charge(B, objcg, bytes);
+    s.rmdir(A, group);
+    if s.chance(1) {
+        s.work(A);
+    }
+    let third = third(s);
+    let first = s.written();
+    s.obj_uncharge(A, object);
+    if s.chance(1) {
+        s.objcg_put(A, objcg);
+    }
+    s.work(B);
+    s.obj_uncharge(third, other);
+    if top != group && s.chance(3) {
+        remove(s, B, top);
+    } else {
+        s.work(B);
+        s.grace(B);
+    }
+    first
+}
+
+fn moves_meet_mappings(s: &mut Script<'_, '_>) -> usize {
+    let from = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let max = limit(s);
+    let to = s.mkdir(A, GroupId::ROOT, max, Limit::MAX);
+    let pages = if s.chance(1) { 1 } else { 2 };
+    let folio = s.charge(A, from, pages);
+    if s.chance(1) {
+        s.map(A, folio);
+    }
+    let third = third(s);
+    let first = s.written();
+    s.move_start(A, from, to);
+    s.move_page(A, folio, to);
+    s.move_end(A, from, to);
+    let how = s.byte();
+    if how & 1 != 0 {
+        s.map(B, folio);
+    }
+    if how & 2 != 0 {
+        s.unmap(B, folio);
+    }
+    if how & 4 != 0 {
+        s.map(third, folio);
+    }
+    if how & 8 != 0 {
+        s.unmap(third, folio);
+    }
+    first
+}
+
+fn slabs_meet_removal(s: &mut Script<'_, '_>) -> usize {
+    let (_, group) = groups(s);
+    let cache = s.random_cache(A);
+    let object = s.slab_alloc(A, cache, group);
+    s.work(A);
+    let second = s.slab_alloc(A, cache, group);
+    if s.chance(1) {
+        s.slab_free(A, second);
+    }
+    let third = third(s);
+    let first = s.written();
+    if s.chance(3) {
+        s.slab_alloc(A, cache, group);
+    }
+    if s.chance(1) {
+        s.slab_free(A, object);
+    }
+    remove(s, B, group);
+    match s.byte() & 3 {
+        0 => s.cache_destroy(third, cache),
+        1 => s.slab_free(third, object),
+        2 => s.slab_free(third, second),
+        _ => s.grace(third),
+    }
+    first
+}
+
+fn exit_meets_charge(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let other = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let task = s.task(A, group);
+    let child = s.chance(1).then(|| s.vfork(A, task));
+    let user = s.mm_get(A, Via::Task(task));
+    if s.chance(1) {
+        s.migrate(A, task, other);
+    }
+    let third = third(s);
+    let first = s.written();
+    match s.byte() & 3 {
+        0 => s.migrate(A, task, other),
+        1 => {
+            let exec = s.exec_make(A, task);
+            s.exec_commit(A, exec);
+        }
+        _ => s.exit(A, task),
+    }
+    s.mm_charge(B, Via::User(user), 1);
+    if s.chance(1) {
+        s.mm_put(B, user);
+    }
+    if let Some(child) = child
+        && s.chance(3)
+    {
+        s.exit(third, child);
+    }
+    let removed = if s.chance(1) { top } else { group };
+    remove(s, third, removed);
+    first
+}
+
+fn limits_meet_charges(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let pages = s.pages();
+    let held = s.charge(A, group, pages);
+    let third = third(s);
+    let first = s.written();
+    let max = limit(s);
+    s.set_max(A, top, max);
+    let pages = s.pages();
+    s.charge(B, group, pages);
+    if s.chance(1) {
+        s.uncharge(third, held);
+    } else {
+        let pages = s.pages();
+        s.charge(third, group, pages);
+    }
+    if s.chance(1) {
+        let max = limit(s);
+        s.set_max(third, group, max);
+    }
+    first
+}
+
+fn swap_meets_removal(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let folio = s.charge(A, group, 1);
+    let other = s.charge(A, group, 1);
+    let slot = s.swap_out(A, other);
+    let third = third(s);
+    let first = s.written();
+    s.swap_out(A, folio);
+    remove(s, B, group);
+    if s.chance(1) {
+        s.swap_free(third, slot);
+    } else {
+        s.swap_in(third, slot, top);
+    }
+    first
+}
+
+fn mapped_on_two_cpus(s: &mut Script<'_, '_>) -> usize {
+    let group = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let folio = s.charge(A, group, 1);
+    s.map(A, folio);
+    let third = third(s);
+    let first = s.written();
+    s.unmap(A, folio);
+    s.map(B, folio);
+    if s.chance(1) {
+        s.unmap(B, folio);
+    }
+    if s.chance(1) {
+        s.map(third, folio);
+    }
+    if s.chance(1) {
+        s.uncharge(third, folio);
+    }
+    first
+}
+
+fn children_meet_removal(s: &mut Script<'_, '_>) -> usize {
+    let (top, group) = groups(s);
+    let third = third(s);
+    let first = s.written();
+    let new = s.mkdir(A, group, Limit::MAX, Limit::MAX);
+    let objcg = s.objcg(A, new);
+    let bytes = s.bytes();
+    s.obj_charge(A, objcg, bytes);
+    remove(s, B, group);
+    if s.chance(1) {
+        s.rmdir(third, top);
+    }
+    s.work(third);
+    s.grace(third);
+    first
+}
+
+/// Whatever comes.
+fn mixed(s: &mut Script<'_, '_>) -> usize {
+    groups(s);
+    for _ in 0..s.byte() & 7 {
+        s.random_step();
+    }
+    s.written()
+}
