@@ -25,6 +25,7 @@ const SCENES: &[Scene] = &[
     mapped_on_two_cpus,
     children_meet_removal,
     mixed,
+    faults_meet_punch,
 ];
 
 const A: CpuId = CpuId(0);
@@ -353,6 +354,45 @@ fn children_meet_removal(s: &mut Script<'_, '_>) -> usize {
     }
     s.work(third);
     s.grace(third);
+    first
+}
+
+/// A fault on a page that is on its way to swap or there, a hole punch, and somebody who faults too, reclaims, swaps
+/// out or makes room.
+fn faults_meet_punch(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let tight = how & 1 != 0;
+    let max = if tight { Limit::pages(1) } else { Limit::MAX };
+    let group = s.mkdir(A, GroupId::ROOT, max, Limit::MAX);
+    let file = s.shmem_file(A);
+    s.shmem_fault(A, file, group, false);
+    s.shmem_write(A, file);
+    if how & 2 == 0 {
+        s.shmem_out(A, file);
+    }
+    if how & 6 == 0 {
+        s.shmem_written(A, file);
+    }
+    if how & 14 == 0 {
+        s.swap_reclaim(A);
+    }
+    let page = if tight && how & 0x10 != 0 { Some(s.charge(A, group, 1)) } else { None };
+    let third = third(s);
+    let first = s.written();
+    s.shmem_fault(A, file, group, false);
+    if how & 0x20 != 0 {
+        s.shmem_fault(B, file, GroupId::ROOT, false);
+    }
+    s.shmem_punch(B, file);
+    match how >> 6 {
+        0 => s.shmem_fault(third, file, group, false),
+        1 => s.swap_reclaim(third),
+        2 => s.shmem_out(third, file),
+        _ => {}
+    }
+    if let Some(page) = page {
+        s.uncharge(third, page);
+    }
     first
 }
 

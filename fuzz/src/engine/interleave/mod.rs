@@ -9,7 +9,8 @@
 //! system call does: the lane holds it until the operation has ended, or does not find it, and the operation is
 //! skipped. [`claims`] says what becomes of names that two lanes want.
 //!
-//! *What is not admitted in a lane*: `quiesce`, and `force.empty` and `swapoff`, which name no page that they move.
+//! *What is not admitted in a lane*: `quiesce`, `force.empty` and `swapoff`, which name no page that
+//! they move, and the stages of a fault, which are points of the whole fault here.
 //!
 //! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
 //! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`delegated`] and [`verdict`] the checks
@@ -490,7 +491,9 @@ impl Interleave {
         };
         let excluded = matches!(
             step.op,
-            Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }) | Op::Shmem(ShmemOp::Swapoff { .. })
+            Op::Quiesce
+                | Op::Mapped(MappedOp::ForceEmpty { .. })
+                | Op::Shmem(ShmemOp::Swapoff { .. } | ShmemOp::Lookup { .. })
         );
         self.core.model.hold([]);
         let bindings = &self.crew[lane].bindings;

@@ -55,7 +55,9 @@ impl Interleave {
         let mut stack = vec![Node { done: 0, model: self.base.clone() }];
         while let Some(node) = stack.pop() {
             if node.done == all {
-                if self.core.agrees_at_rest(&node.model) {
+                let mut at_rest = node.model.clone();
+                at_rest.shmem_at_rest();
+                if self.core.agrees_at_rest(&at_rest) {
                     return Some(());
                 }
                 continue;

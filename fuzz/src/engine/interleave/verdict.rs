@@ -48,7 +48,9 @@ impl Interleave {
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
         tally.steps += 1;
-        let overlaps = self.shmem_overlaps();
+        // Whoever had the page locked was in the middle of an operation.
+        let stranded =
+            observed == Outcome::Stranded && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
         let excused = self.excuses(lane, observed);
         let core = &mut self.core;
         core.model.hold(named_groups(step));
@@ -57,11 +59,16 @@ impl Interleave {
         let own_stock = seen.served_from_stock();
         let flight = self.shared.board.flights[lane].borrow();
         let above = flight.limits.above().filter(|_| !own_stock && is_charge(step, observed));
-        let evident = flight.limits.explains(step, observed) || above.is_none() && is_charge(step, observed);
+        let evident = flight.limits.explains(step, observed)
+            || above.is_none() && is_charge(step, observed)
+            || stranded;
         let mut grade = match observed == first {
             true => Grade::Exact,
             false => core.model.allowed(step, &seen).grade(observed),
         };
+        if grade == Grade::Violation && stranded {
+            grade = Grade::Divergent(Reason::Stranded);
+        }
         if grade == Grade::Violation && evident {
             grade = match flight.limits.last_refused {
                 Some(refused) if refused.usage - refused.others > refused.max => {
@@ -89,13 +96,13 @@ impl Interleave {
                 String::from("in this design a charge waits for them, and then tries once more"),
             ));
         }
-        if grade == Grade::Violation && observed == Outcome::Stranded && overlaps {
-            // Whoever has the page locked is in the middle of an operation.
-            grade = Grade::Divergent(Reason::Stranded);
-        }
         if grade == Grade::Violation && !self.unordered {
             self.unordered = true;
-            self.refuted = Some((index, oops::outcome(observed, core.model.allowed(step, &seen))));
+            let broken = match (first, observed) {
+                (Outcome::Read(expected), Outcome::Read(found)) => core.content(step, expected, found),
+                _ => oops::outcome(observed, core.model.allowed(step, &seen)),
+            };
+            self.refuted = Some((index, broken));
         }
         core.count(tally, step, observed, grade);
         drop(flight);
