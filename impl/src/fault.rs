@@ -133,8 +133,6 @@ faults! {
         "a mover does not wait for a grace period after it has raised its mark";
     S14, "S14", "seed 002, mem_cgroup_update_file_mapped",
         "an update that has taken the page lock goes on with the group that it read before";
-    B53, "B53", "c3cc39118c36, Linux 4.16",
-        "a statistic is read, changed and written back, and an interrupt in between does the same";
     S15, "S15", "seed 002, race that the companion fix is about",
         "unmapping forgets what was told of the page although the page was mapped again meanwhile";
     B48, "B48", "companion fix of 13 September 2010, as posted",
@@ -200,7 +198,6 @@ impl Fault {
                 | Fault::B1
                 | Fault::B3
                 | Fault::B10
-                | Fault::B53
                 | Fault::N1
         )
     }
