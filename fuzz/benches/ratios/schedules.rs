@@ -6,8 +6,10 @@
 use crate::report::{Goal, Row};
 use crate::sampling::{Effort, Ratio, take_turns, time_per_unit};
 use shuttle::scheduler::RandomScheduler;
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use stocktake::engine::interleave::Interleave;
+use stocktake::engine::interleave::bare::{Bare, Work};
 use stocktake::program::{Drive, Program};
 use stocktake::tally::Tally;
 use stocktake::trace::{self, Reading};
@@ -35,13 +37,21 @@ const ROUNDS: usize = 61;
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let program = trace::read(PROGRAM.as_bytes(), Reading::Strict).expect("a good trace");
-    let mut alone = Lanes { engine: Interleave::scheduling_alone(), program: program.clone(), seed: 0 };
+    let mut alone = Bare::new(config(), Small::default());
+    let mut seed = 0;
     let mut checked = Lanes { engine: Interleave::new(), program, seed: 0 };
     let theirs = Shuttled::new();
     let times = take_turns(
         effort.rounds(ROUNDS),
         [
-            &mut |_| time_per_unit(OURS, || alone.run(OURS)),
+            &mut |_| {
+                time_per_unit(OURS, || {
+                    for _ in 0..OURS {
+                        seed += 1;
+                        alone.run(seed);
+                    }
+                })
+            },
             &mut |_| time_per_unit(OURS, || checked.run(OURS)),
             &mut |round| time_per_unit(THEIRS as u64, || theirs.run(round as u64, THEIRS)),
         ],
@@ -66,6 +76,30 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
             goal: Goal::None,
         },
     ]
+}
+
+/// What stands before the lanes.
+fn prepare(machine: &Machine, cpus: &mut [Cpu]) -> (MemcgRef, ObjcgRef) {
+    let group = machine.mkdir(&Plain, machine.root(), NO_LIMIT, NO_LIMIT).expect("room for a group");
+    let objcg = machine.objcg_of_memcg(&Plain, &mut cpus[0], group).expect("the group has one");
+    (group, objcg)
+}
+
+/// The program as both schedulers run it alone.
+#[derive(Default)]
+struct Small {
+    names: Cell<Option<(MemcgRef, ObjcgRef)>>,
+}
+
+impl Work for Small {
+    fn prepare(&self, machine: &Machine, cpus: &mut [Cpu]) {
+        self.names.set(Some(prepare(machine, cpus)));
+    }
+
+    fn run<E: Env>(&self, e: &E, machine: &Machine, cpu: &mut Cpu, lane: usize) {
+        let (group, objcg) = self.names.get().expect("prepared before");
+        operate(e, machine, cpu, lane, group, objcg);
+    }
 }
 
 struct Lanes {
@@ -126,8 +160,7 @@ impl Shuttled {
         runner.run(move || {
             let (mut machine, mut cpus) = world.lock().expect("one at a time").take().expect("put back");
             machine.reset(config(), &mut cpus);
-            let group = machine.mkdir(&Plain, machine.root(), NO_LIMIT, NO_LIMIT).expect("room for a group");
-            let objcg = machine.objcg_of_memcg(&Plain, &mut cpus[0], group).expect("the group has one");
+            let (group, objcg) = prepare(&machine, &mut cpus);
             let machine = Arc::new(machine);
             let lanes: Vec<_> = cpus
                 .into_iter()
@@ -135,7 +168,7 @@ impl Shuttled {
                 .map(|(lane, mut cpu)| {
                     let machine = Arc::clone(&machine);
                     shuttle::thread::spawn(move || {
-                        operate(&machine, &mut cpu, lane, group, objcg);
+                        operate(&Points, &machine, &mut cpu, lane, group, objcg);
                         cpu
                     })
                 })
@@ -148,8 +181,7 @@ impl Shuttled {
 }
 
 /// The two operations of a lane; each looks up the group that it names, as the harness's lanes do.
-fn operate(m: &Machine, cpu: &mut Cpu, lane: usize, group: MemcgRef, objcg: ObjcgRef) {
-    let e = &Points;
+fn operate<E: Env>(e: &E, m: &Machine, cpu: &mut Cpu, lane: usize, group: MemcgRef, objcg: ObjcgRef) {
     let mut on_group = |act: &mut dyn FnMut(&mut Cpu)| {
         if m.memcg_look_up(e, group, true) {
             act(cpu);

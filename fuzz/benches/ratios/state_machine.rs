@@ -69,9 +69,10 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     vec![
         Row {
             name: "state-machine-vs-bytes",
-            what: "operations a second: from bytes / from proptest-state-machine, same engine, same checks",
+            what: "operations a second: from bytes / from proptest-state-machine, same engine, same checks; 9.7 with the \
+                   foundation's operations alone, of which 0.7 are to be kept",
             ratio: Ratio::over(times.iter().map(|[made_up, bytes, _]| made_up / bytes)),
-            goal: Goal::None,
+            goal: Goal::AtLeast(6.8),
         },
         Row {
             name: "state-machine-vs-decoded",

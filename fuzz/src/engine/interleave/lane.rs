@@ -19,7 +19,7 @@ use stocktake_impl::{Cpu, Machine, MemcgRef};
 use stocktake_model::{Failure, Mode, Op, Outcome, Step};
 
 /// Bytes of a lane's stack. What is not touched costs nothing.
-const STACK: usize = 256 << 10;
+pub(super) const STACK: usize = 256 << 10;
 
 /// What a lane says when it stops running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@
 //! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`delegated`] and [`verdict`] the checks
 //! where an operation ends; [`stuck`] deadlocks; [`search`] many schedules of one program.
 
+pub mod bare;
 mod board;
 mod claims;
 mod delegated;
@@ -141,11 +142,6 @@ impl Interleave {
     /// An engine with every check.
     pub fn new() -> Interleave {
         Interleave::checking(Checks::ALL)
-    }
-
-    /// An engine that runs lanes and checks nothing of what they do: what scheduling alone costs, for benchmarks.
-    pub fn scheduling_alone() -> Interleave {
-        Interleave { checked: false, ..Interleave::new() }
     }
 
     /// An engine with some checks only, for the tests of the checks.

@@ -1,0 +1,123 @@
+//! Scheduling alone: the engine's coroutines, board, strategies and environment, running what they are given. Nothing is
+//! checked, and there is no program, no model and no book. Benchmarks measure with it what the scheduler costs.
+
+use super::board::MOST_LANES;
+use super::env::LaneEnv;
+use super::lane::{STACK, Shared, Signal};
+use crate::engine::hunting::{Hunting, Injected};
+use crate::program::Drive;
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use stocktake_impl::{Config, Cpu, Env, Machine};
+
+/// What runs in the lanes.
+pub trait Work {
+    /// Prepare a machine that has just been reset, before there are lanes.
+    fn prepare(&self, machine: &Machine, cpus: &mut [Cpu]);
+
+    /// Run in one lane, which is the CPU of that number.
+    fn run<E: Env>(&self, e: &E, machine: &Machine, cpu: &mut Cpu, lane: usize);
+}
+
+/// Lanes that run some work again and again.
+pub struct Bare<W> {
+    config: Config,
+    inside: Rc<Inside<W>>,
+    cpus: Vec<Cpu>,
+    lanes: Vec<Coroutine<(), Signal, (), DefaultStack>>,
+}
+
+struct Inside<W> {
+    shared: Shared,
+    hunting: Hunting,
+    work: W,
+    machine: RefCell<Rc<Machine>>,
+    cpus: [Cell<Option<Cpu>>; MOST_LANES],
+}
+
+impl<W: Work + 'static> Bare<W> {
+    /// A lane for each CPU of the machine.
+    pub fn new(config: Config, work: W) -> Bare<W> {
+        let (machine, cpus) = Machine::new(config);
+        let inside = Rc::new(Inside {
+            shared: Shared::default(),
+            hunting: Hunting::new(),
+            work,
+            machine: RefCell::new(Rc::new(machine)),
+            cpus: Default::default(),
+        });
+        let lanes = (0..config.cpus.min(MOST_LANES)).map(|lane| coroutine(lane, &inside)).collect();
+        Bare { config, inside, cpus, lanes }
+    }
+
+    /// Run all lanes to their ends, in an order that the seed makes.
+    ///
+    /// # Panics
+    /// If the lanes wait for each other.
+    pub fn run(&mut self, seed: u64) {
+        let board = &self.inside.shared.board;
+        {
+            let mut machine = self.inside.machine.borrow_mut();
+            let machine = Rc::get_mut(&mut machine).expect("no lane runs between two executions");
+            machine.reset(self.config, &mut self.cpus);
+            self.inside.work.prepare(machine, &mut self.cpus);
+        }
+        board.reset();
+        board.strategy().start(&Drive::Random(seed));
+        for cpu in self.cpus.drain(..) {
+            board.set_ready(cpu.id(), true);
+            let place = &self.inside.cpus[cpu.id()];
+            place.set(Some(cpu));
+        }
+        let mut running = self.lanes.len();
+        while running > 0 {
+            let ready = board.ready();
+            assert!(!ready.is_empty(), "a deadlock: this can only be run with a design that is clean");
+            let mut lane = board.choose(None, ready);
+            loop {
+                match self.lanes[lane].resume(()) {
+                    CoroutineResult::Yield(Signal::Switch) => lane = board.next.get(),
+                    CoroutineResult::Yield(Signal::Waits) => break,
+                    CoroutineResult::Yield(Signal::Ended) | CoroutineResult::Return(()) => {
+                        board.set_ready(lane, false);
+                        running -= 1;
+                        break;
+                    }
+                }
+            }
+        }
+        self.cpus.extend(self.inside.cpus.iter().filter_map(Cell::take));
+    }
+}
+
+fn coroutine<W: Work + 'static>(
+    lane: usize,
+    inside: &Rc<Inside<W>>,
+) -> Coroutine<(), Signal, (), DefaultStack> {
+    let stack = DefaultStack::new(STACK).expect("memory for the stack of a lane");
+    let inside = Rc::clone(inside);
+    Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
+        while let Some(mut cpu) = inside.cpus[lane].take() {
+            let machine = Rc::clone(&inside.machine.borrow());
+            let env = LaneEnv {
+                board: &inside.shared.board,
+                yielder,
+                hunting: &inside.hunting,
+                machine: &machine,
+                log: &inside.shared.log,
+                lane,
+                step: 0,
+                watched: false,
+                injected: Injected::default(),
+                tries: Cell::new(0),
+                tries_alone: Cell::new(0),
+            };
+            inside.work.run(&env, &machine, &mut cpu, lane);
+            drop(machine);
+            inside.cpus[lane].set(Some(cpu));
+            yielder.suspend(Signal::Ended);
+        }
+    })
+}
