@@ -61,6 +61,15 @@ impl Books {
         Ok(())
     }
 
+    /// Nothing has been followed step by step: count everything, and book the groups that have been freed.
+    pub(crate) fn catch_up(&mut self, world: &mut World<'_>, cpus: &[Cpu]) -> Law {
+        self.count_again(world, cpus);
+        self.touch_all();
+        self.book_ends(world)?;
+        self.count_again(world, cpus);
+        Ok(())
+    }
+
     /// Count everything again, without checking anything.
     pub(crate) fn count_again(&mut self, world: &World<'_>, cpus: &[Cpu]) {
         // A stale handle in a stock ends the count of that CPU: it is reported where it is checked.

@@ -200,12 +200,11 @@ impl Lane {
         // As a system call looks a group up: it holds it, or it does not find it.
         let mut held = Vec::new();
         for &group in &named {
-            let memcg = self.bindings.groups[group.index()]?;
             let online = self.model.life(group) == Some(GroupLife::Online);
-            if !machine.memcg_look_up(env, memcg, online) {
-                break;
+            match self.bindings.groups[group.index()] {
+                Some(memcg) if machine.memcg_look_up(env, memcg, online) => held.push(memcg),
+                _ => break,
             }
-            held.push(memcg);
         }
         let outcome = (held.len() == named.len()).then(|| self.apply(machine, env, step, began, made));
         held.iter().for_each(|&memcg| machine.memcg_let_go(env, memcg));

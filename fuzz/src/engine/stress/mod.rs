@@ -185,9 +185,9 @@ impl Stress {
         }
         core.offline_all(None);
         // The running counts know nothing of what the threads did.
-        let world =
+        let mut world =
             World { machine: &core.machine, model: &mut core.model, checks: core.checks, flight: None };
-        core.books.count_again(&world, &core.cpus);
+        core.books.catch_up(&mut world, &core.cpus)?;
         core.finish(end)
     }
 }
