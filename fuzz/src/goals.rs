@@ -185,6 +185,7 @@ goals! {
         SwapInChargeFailed, "swap-in-charge-failed", "shmem=5.4 and the mail's: a page in the swap cache cannot be charged";
         StaleUnchargedReclaimed, "stale-uncharged-reclaimed", "shmem=5.4 and the mail's: a stranded page that nobody is charged for is reclaimed";
         FaultRetried, "fault-retried", "where operations overlap: a fault looks again, as the index entry has changed";
+        StrandedByRead, "stranded-by-read", "where operations overlap: a hole punch meets a page that is not in the swap cache yet, though its slot says so";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -61,7 +61,11 @@ impl Machine {
         if left != HAS_CACHE {
             return Punched::Freed;
         }
-        let Some(folio) = self.lookup_swap_cache(e, cpu, slot) else { return Punched::Freed };
+        let Some(folio) = self.lookup_swap_cache(e, cpu, slot) else {
+            // Somebody has set the flag and not inserted the page yet: there is nothing that could be locked.
+            e.mark(Mark::StrandedByRead);
+            return Punched::Stranded;
+        };
         let waits = self.config.design.shmem == ShmemDesign::PunchLocks;
         let locked = !e.failing(Failing::Trylock)
             && (self.trylock_page(e, folio) || waits && self.lock_page(e, folio));

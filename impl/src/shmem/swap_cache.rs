@@ -222,7 +222,6 @@ impl Machine {
 
     /// Every slot with a page in the swap cache and nothing that leads to it, seen from outside the run.
     pub fn stranded_slots(&self) -> impl Iterator<Item = usize> + '_ {
-        let used = self.slot_table.peek().high_water();
-        (0..used).filter(|&slot| self.slots[slot].map.peek() == HAS_CACHE)
+        (0..self.config.slots).filter(|&slot| self.slots[slot].map.peek() == HAS_CACHE)
     }
 }

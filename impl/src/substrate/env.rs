@@ -343,6 +343,7 @@ pub enum Mark {
     FaultRetried,
     StrandedByLock,
     StrandedByWriteback,
+    StrandedByRead,
     StaleReclaimed,
     StaleUnchargedReclaimed,
     SwapCacheReclaimed,

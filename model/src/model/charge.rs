@@ -25,13 +25,12 @@ impl Model {
         let (group, huge, taken) = match *op {
             PageOp::File { group, .. } => (group, false, Errno::NoMem),
             PageOp::Anon { group, huge, .. } => (group, huge, Errno::Exist),
-            PageOp::Hugetlb { .. } if fail == Some(Failure::Alloc) => return Outcome::Refused(Errno::NoMem),
+            PageOp::Hugetlb { .. } if nth_fails(fail, 1) => return Outcome::Refused(Errno::NoMem),
             PageOp::Hugetlb { .. } | PageOp::FreeList { .. } => return Outcome::Done,
         };
-        let no_memory = fail == Some(Failure::Alloc);
-        let charged = if huge && !no_memory && self.fits(group, PageOp::HUGE) {
+        let charged = if huge && !nth_fails(fail, 1) && self.fits(group, PageOp::HUGE) {
             Outcome::Done
-        } else if (huge || !no_memory) && self.fits(group, Pages(1)) {
+        } else if !nth_fails(fail, if huge { 2 } else { 1 }) && self.fits(group, Pages(1)) {
             if huge { Outcome::Small } else { Outcome::Done }
         } else {
             return Outcome::Refused(Errno::NoMem);
@@ -64,7 +63,7 @@ impl Model {
                     self.allow_cached(allowed, taken, &charge, witness);
                 }
             }
-            (_, true) => self.huge_allowed(allowed, Outcome::Done, (group, from_stock), witness),
+            (_, true) => self.huge_allowed(allowed, Outcome::Done, step, (group, from_stock), witness),
             (_, false) => {
                 let charge = PageCharge { group, asked: Pages(1), from_stock };
                 self.allow_cached(allowed, Outcome::Done, &charge, witness);
@@ -77,6 +76,7 @@ impl Model {
         &self,
         allowed: &mut Allowed,
         success: Outcome,
+        step: &Step,
         (group, from_stock): (GroupId, bool),
         witness: &dyn Witness,
     ) {
@@ -85,6 +85,9 @@ impl Model {
         let first = allowed.exact.first().copied();
         if first == Some(success) && meets(PageOp::HUGE) {
             allow(allowed, Outcome::Small, Reason::RemoteStock);
+        }
+        if first == Some(success) && meets(PageOp::HUGE) && nth_fails(step.fail, 2) {
+            allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
         }
         let small = first == Some(Outcome::Small) || first == Some(success) && meets(PageOp::HUGE);
         if small && meets(Pages(1)) {
@@ -118,4 +121,9 @@ impl Model {
             _ => {}
         }
     }
+}
+
+/// Whether the allocation of this number within an operation fails. A small page is the second one after a huge one.
+pub(super) fn nth_fails(fail: Option<Failure>, number: u8) -> bool {
+    fail.and_then(Failure::allocation) == Some(number)
 }

@@ -162,6 +162,12 @@ impl Interleave {
         Ok(())
     }
 
+    /// Whether something is stranded that the model does not know of: it is paid for until the swap cache is reclaimed.
+    fn strands(&self) -> bool {
+        let core = &self.core;
+        core.model.shmem_used() && core.machine.stranded_slots().count() != core.model.stranded().count()
+    }
+
     /// Whether a lane is in the middle of an operation on files of shmem.
     fn shmem_overlaps(&self) -> bool {
         self.crew.iter().any(|member| member.busy.is_some_and(|(_, step)| matches!(step.op, Op::Shmem(_))))
@@ -187,6 +193,7 @@ impl Interleave {
             || self.unordered
             || self.ambiguous
             || self.shmem_overlaps()
+            || self.strands()
             || board.holds(What::CacheSlabs)
             || self.core.books.is_disturbed(&self.core.machine, board)
         {

@@ -1,6 +1,7 @@
 //! Faults: in one, and stage by stage.
 
 use super::super::allowed::{PageCharge, allow};
+use super::super::charge::nth_fails;
 use super::super::{Model, Skip};
 use super::{Entry, PageNo, ShmemCharge};
 use crate::{
@@ -154,18 +155,22 @@ impl Model {
 
     /// What can go wrong with a huge page leads to a small one.
     fn hole_answer(&self, group: GroupId, huge: bool, fail: Option<Failure>) -> Outcome {
-        let fails = matches!(fail, Some(Failure::Alloc | Failure::Insert));
-        if huge && !fails && self.fits(group, PageOp::HUGE) {
+        let (small, huge_fits) = (self.fits(group, Pages(1)), self.fits(group, PageOp::HUGE));
+        let inserts = fail != Some(Failure::Insert);
+        if !huge {
+            return if inserts && !nth_fails(fail, 1) && small {
+                Outcome::Read(0)
+            } else {
+                Outcome::Refused(Errno::NoMem)
+            };
+        }
+        let charged = !nth_fails(fail, 1) && huge_fits;
+        if charged && inserts {
             Outcome::Read(0)
-        } else if (huge || !fails) && self.fits(group, Pages(1)) {
-            // An insertion that fails after a small page was charged is the last chance.
-            let twice = huge && fail == Some(Failure::Insert) && !self.fits(group, PageOp::HUGE);
-            match (huge, twice) {
-                (_, true) => Outcome::Refused(Errno::NoMem),
-                (true, _) => Outcome::Small,
-                (false, _) => Outcome::Read(0),
-            }
+        } else if small && !nth_fails(fail, 2) && (charged || inserts) {
+            Outcome::Small
         } else {
+            // An insertion that fails after a small page was charged is the last chance.
             Outcome::Refused(Errno::NoMem)
         }
     }
@@ -228,10 +233,10 @@ impl Model {
     fn charge_stage_answer(&self, fault: &Fault, fail: Option<Failure>) -> Outcome {
         let no_memory = Outcome::Refused(Errno::NoMem);
         let Some(number) = fault.number else {
-            let fails = fail == Some(Failure::Alloc);
-            return if fault.huge && !fails && self.fits(fault.group, PageOp::HUGE) {
+            let small_fails = nth_fails(fail, if fault.huge { 2 } else { 1 });
+            return if fault.huge && !nth_fails(fail, 1) && self.fits(fault.group, PageOp::HUGE) {
                 Outcome::To(fault.group)
-            } else if (fault.huge || !fails) && self.fits(fault.group, Pages(1)) {
+            } else if !small_fails && self.fits(fault.group, Pages(1)) {
                 if fault.huge { Outcome::Small } else { Outcome::To(fault.group) }
             } else {
                 no_memory
@@ -294,7 +299,7 @@ impl Model {
             if only_small && self.levels(group).any(meets) {
                 allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
             }
-            return self.huge_allowed(allowed, success, (group, from_stock), witness);
+            return self.huge_allowed(allowed, success, step, (group, from_stock), witness);
         }
         if !fails {
             self.allow_cached(allowed, success, &PageCharge { group, asked, from_stock }, witness);
@@ -533,14 +538,24 @@ impl Model {
 
     /// Each file that is swapped out is swapped in, up to the first that cannot be charged: in a copy, to see whether
     /// all fit.
-    fn swap_all_in(&mut self, group: GroupId, mut fail: Option<Failure>) -> Outcome {
+    fn swap_all_in(&mut self, group: GroupId, fail: Option<Failure>) -> Outcome {
+        let mut reads = 0;
         let files: Vec<FileId> = self.shmem_files().collect();
         for file in files {
             if !matches!(self.shmem.entry(file), Entry::Swap(_)) {
                 continue;
             }
-            // The first page that has to be read meets the injected failure.
-            let meets = if self.shmem.page_of(file).is_none() { fail.take() } else { None };
+            // Each page that has to be read is one allocation, and one insertion.
+            let meets = if self.shmem.page_of(file).is_none() {
+                reads += 1;
+                match fail {
+                    Some(Failure::Insert) if reads == 1 => fail,
+                    _ if nth_fails(fail, reads) => Some(Failure::Alloc),
+                    _ => None,
+                }
+            } else {
+                None
+            };
             let answer = self.fault_answer(file, group, false, meets);
             if !matches!(answer, Outcome::Read(_)) {
                 return answer;
