@@ -194,8 +194,6 @@ impl Machine {
     /// The second half of removing a group, run from a work item: its stocks are drained, its objcgs handed to
     /// its parent, and its id's and its own base reference given back.
     pub(crate) fn offline<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef) {
-        // As in the kernel, not before whoever removed it has let go of the tree.
-        let _tree = self.tree.lock(e);
         let node = self.memcgs.get(e, memcg);
         let reparent_first =
             self.config.design.offline == OfflineDesign::ReparentFirst || e.fault(Fault::S12);
