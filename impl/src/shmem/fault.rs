@@ -5,8 +5,11 @@ use super::swapin::{Charged, Lookup, ShmemStage};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
-use crate::substrate::env::{Env, Label, Loop, Mark, What};
+use crate::substrate::env::{Env, Label, Loop, Mark, Oops, What};
 use crate::substrate::units::Errno;
+
+/// After so many changes of an index entry under a fault somebody goes round in circles.
+const MOST_RETRIES: usize = 1000;
 
 /// What a fault answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,8 @@ impl Machine {
         faulter: MemcgRef,
         huge: bool,
     ) -> Result<ShmemRead, Errno> {
-        loop {
+        // Each time round somebody else has changed the index entry: there is nothing to wait for.
+        for _ in 0..MOST_RETRIES {
             let mut fault = match self.shmem_lookup(e, cpu, file, faulter, huge)? {
                 Lookup::Page(content) => return Ok(ShmemRead::Content(content)),
                 Lookup::Open(fault) => fault,
@@ -59,9 +63,8 @@ impl Machine {
                 Err(Errno::Exist) => e.mark(Mark::FaultRetried),
                 Err(errno) => return Err(errno),
             }
-            if !e.retry(Loop::ShmemFault, Label::new(What::ShmemEntry, file.0)) {
-                return Err(Errno::NoMem);
-            }
         }
+        e.oops(Oops::Stuck(Loop::ShmemFault, Label::new(What::ShmemEntry, file.0)));
+        Err(Errno::NoMem)
     }
 }

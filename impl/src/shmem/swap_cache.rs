@@ -137,26 +137,33 @@ impl Machine {
         let entry = self.entry_at(e, slot);
         let folio = self.page_alloc(e, entry.pages()).ok_or(Errno::NoMem)?;
         self.folios.get(e, folio).locked.init(1);
-        if !self.charges_at_insert()
-            && let Err(errno) = self.charge_swapin(e, cpu, folio, slot, faulter)
-        {
+        // The flag keeps the slot, and with it its record, whatever becomes of the index entry.
+        let flagged = self.slots[slot].map.replace(e, map, map | HAS_CACHE);
+        if !flagged || self.entry_at(e, slot) != entry {
             self.put_page(e, cpu, folio);
-            return Err(errno);
-        }
-        let failed = e.failing(Failing::Insert);
-        if failed || !self.slots[slot].map.replace(e, map, map | HAS_CACHE) {
-            if e.fault(Fault::B72) {
-                self.folios.get(e, folio).page.used.store(e, 0);
-            }
-            self.put_page(e, cpu, folio);
-            if failed {
-                e.mark(Mark::SwapCacheInsertFailed);
-                return Err(Errno::NoMem);
+            if flagged {
+                self.swap_map_sub(e, slot, HAS_CACHE);
             }
             if !e.retry(Loop::SwapCache, self.slots[slot].map.label()) {
                 return Err(Errno::NoMem);
             }
             return self.read_swap_cache(e, cpu, slot, faulter);
+        }
+        let charged = match self.charges_at_insert() {
+            true => Ok(()),
+            false => self.charge_swapin(e, cpu, folio, slot, faulter),
+        };
+        let inserted = charged.and_then(|()| match e.failing(Failing::Insert) {
+            true => Err(Errno::NoMem).inspect_err(|_| e.mark(Mark::SwapCacheInsertFailed)),
+            false => Ok(()),
+        });
+        if let Err(errno) = inserted {
+            if e.fault(Fault::B72) {
+                self.folios.get(e, folio).page.used.store(e, 0);
+            }
+            self.put_page(e, cpu, folio);
+            self.swap_map_sub(e, slot, HAS_CACHE);
+            return Err(errno);
         }
         self.add_to_swap_cache(e, folio, slot);
         self.folios.get(e, folio).content.store(e, self.slots[slot].content.load(e));
