@@ -34,7 +34,7 @@ fn minimized(text: &str) -> (Program, usize) {
 fn a_missing_grace_period_needs_one_preemption() {
     let (small, preemptions) = minimized(
         "stocktake-trace 1\ncpus 3\nmode v1\nfault S13\n@0 mkdir A\n@0 mkdir B\n@0 p1 = charge A 1\n@2 drain\n\
-         parallel\n@0 map p1\n@0 drain\n@1 move.start A B\n@1 move.page p1 B\n@1 move.end A B\n@2 drain\n",
+         parallel\n@0 map p1\n@1 move.start A B\n@1 move.page p1 B\n@2 drain\n",
     );
     assert_eq!(preemptions, 1);
     assert!(small.steps.len() <= 6, "{}", trace::write(&small));
