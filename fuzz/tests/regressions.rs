@@ -167,7 +167,9 @@ fn every_trace_says_what_it_settles_and_whence_it_knows() {
         if !comment.iter().any(|line| line.starts_with("# Source: ")) {
             complaints.push(format!("{name}: its first comment has no line `# Source: `"));
         }
-        if text.lines().any(|line| line.chars().count() > 120) {
+        // A recorded schedule is as long as it has to be.
+        let mut read = text.lines().filter(|line| !line.starts_with("schedule "));
+        if read.any(|line| line.chars().count() > 120) {
             complaints.push(format!("{name}: a line is longer than 120 characters"));
         }
         if matches!(program.header.expect, Expect::Violation { signature: None, .. }) {
