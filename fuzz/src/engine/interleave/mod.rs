@@ -46,7 +46,7 @@ use super::oops;
 use super::record::Recorder;
 use super::timeline::{Happening, Switch};
 use crate::check::{Broken, Checks, Delegation};
-use crate::program::{Action, Drive, Program, Step};
+use crate::program::{Action, Drive, Program};
 use crate::tally::Tally;
 use crate::trace::{Kind, Role, visit};
 use crate::violation::Violation;
