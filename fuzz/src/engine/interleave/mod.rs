@@ -444,6 +444,12 @@ impl Interleave {
                     && self.checked
                 {
                     let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                    if signal == Signal::Ended
+                        && let Some((_, step)) = self.crew[lane].busy
+                    {
+                        // It is not to run once more.
+                        self.give_back(lane, &step);
+                    }
                     oops::judge(&self.core, oops).map_err(|broken| (index, broken))?;
                 }
                 match signal {
