@@ -51,6 +51,10 @@ impl Interleave {
         // Whoever had the page locked was in the middle of an operation.
         let stranded =
             observed == Outcome::Stranded && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
+        // So had whoever is not waited for.
+        let locked = observed == Outcome::Refused(Errno::Busy)
+            && matches!(step.op, Op::Shmem(_))
+            && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
         let excused = self.excuses(lane, observed);
         let core = &mut self.core;
         core.model.hold(named_groups(step));
@@ -61,7 +65,8 @@ impl Interleave {
         let above = flight.limits.above().filter(|_| !own_stock && is_charge(step, observed));
         let evident = flight.limits.explains(step, observed)
             || above.is_none() && is_charge(step, observed)
-            || stranded;
+            || stranded
+            || locked;
         let mut grade = match observed == first {
             true => Grade::Exact,
             false => core.model.allowed(step, &seen).grade(observed),
