@@ -80,6 +80,7 @@ impl Board {
         self.switch.set(None);
         self.flights.iter().for_each(|flight| flight.borrow_mut().clear());
         self.asked.iter().for_each(|asked| asked.set(Lanes::default()));
+        self.maps.set(false);
         self.idle.set(Lanes::default());
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
