@@ -51,7 +51,7 @@ impl<F: Fn(&Program, &[Part]) -> bool> MadeUp<F> {
                 .collect();
             let Some(&lowest) = ready.first() else { return done };
             let steady = current.filter(|lane| ready.contains(lane)).unwrap_or(lowest);
-            let inside = at[usize::from(steady)] % PARTS > 0 && current == Some(steady);
+            let inside = !at[usize::from(steady)].is_multiple_of(PARTS) && current == Some(steady);
             let mut lane = steady;
             if ready.len() > 1 {
                 lane = guide
