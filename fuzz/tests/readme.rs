@@ -42,3 +42,13 @@ fn the_trace_to_write_can_be_written() {
     let program = read(&block(&readme(), "trace to write"));
     assert_eq!(Runner::new(Engine::Lockstep).record(&program).violation, None);
 }
+
+#[test]
+fn the_interleaving_is_what_its_trace_replays() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/regressions/faults/S14.trace");
+    let program = read(&std::fs::read_to_string(path).expect("the trace is there"));
+    let recording = Runner::new(Engine::Interleave).record(&program);
+    let shown = block(&readme(), "interleaving");
+    let story = text::story(&program, &recording);
+    assert!(story.contains(&shown), "the README shows\n{shown}\nand the report is\n{story}");
+}

@@ -20,7 +20,7 @@ use stocktake_impl::Fault;
 use stocktake_model::GroupId;
 
 /// Traces that there were when this was last touched; there may be more. To be raised with the corpus, never lowered.
-const LEAST: usize = 299;
+const LEAST: usize = 310;
 
 /// Operations that the trace of a planted fault may have.
 const MOST_FOR_A_FAULT: usize = 8;
@@ -167,7 +167,9 @@ fn every_trace_says_what_it_settles_and_whence_it_knows() {
         if !comment.iter().any(|line| line.starts_with("# Source: ")) {
             complaints.push(format!("{name}: its first comment has no line `# Source: `"));
         }
-        if text.lines().any(|line| line.chars().count() > 120) {
+        // A recorded schedule is as long as it has to be.
+        let mut read = text.lines().filter(|line| !line.starts_with("schedule "));
+        if read.any(|line| line.chars().count() > 120) {
             complaints.push(format!("{name}: a line is longer than 120 characters"));
         }
         if matches!(program.header.expect, Expect::Violation { signature: None, .. }) {

@@ -387,6 +387,13 @@ impl Books {
             if lives || book.freed {
                 continue;
             }
+            if let (Some(flight), Some(memcg)) = (world.flight, book.memcg)
+                && flight.disturbs_group(memcg.index())
+            {
+                // Whoever let go of it has not ended.
+                self.ends = true;
+                continue;
+            }
             book.freed = true;
             world.check_end_of_group(group, book)?;
             if let Some(parent) = world.model.parent(group) {

@@ -47,7 +47,7 @@ pub(super) fn bugs(args: &Args) -> Result<Exit, Problem> {
 /// Hunt a fault with one engine after the other until one finds it with every seed; else the best one counts.
 fn with_any_engine(fault: Fault, time: Duration) -> FaultHunt {
     let mut best: Option<FaultHunt> = None;
-    for &engine in Engine::ALL {
+    for engine in engines_for(fault) {
         let tried = with_engine(fault, engine, time);
         if tried.found() {
             return tried;
@@ -56,7 +56,13 @@ fn with_any_engine(fault: Fault, time: Duration) -> FaultHunt {
             best = Some(tried);
         }
     }
-    best.unwrap_or(FaultHunt { fault, engine: Engine::Lockstep, seeds: 0, hits: Vec::new() })
+    best.unwrap_or(FaultHunt { fault, engine: Engine::Interleave, seeds: 0, hits: Vec::new() })
+}
+
+/// The engines that can find a fault.
+fn engines_for(fault: Fault) -> impl Iterator<Item = Engine> {
+    let overlap = fault.needs_overlap();
+    Engine::ALL.iter().copied().filter(move |engine| !overlap || *engine != Engine::Lockstep)
 }
 
 fn with_engine(fault: Fault, engine: Engine, time: Duration) -> FaultHunt {

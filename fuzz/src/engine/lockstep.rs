@@ -414,6 +414,8 @@ impl Lockstep {
     /// Whether the machine, which is at rest, agrees with another model. That is the model from now on.
     pub(super) fn agrees_at_rest(&mut self, model: &Model) -> bool {
         self.model.clone_from(model);
+        // What is wrong is found by the checks of everything.
+        let _ = self.look(|_| true);
         self.offline_all(None);
         for index in (1..self.bindings.groups.len()).rev() {
             let group = GroupId(index as u16);

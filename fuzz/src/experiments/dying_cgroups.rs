@@ -262,7 +262,7 @@ fn charts(old: &[Point], new: &[Point]) -> (Chart, Chart) {
     let groups = Chart {
         title: "Dying cgroups",
         x: "day",
-        y: "cgroups",
+        y: "number",
         lines: vec![
             line("old design, simulated", 'o', false, days(old, |point| point.dying as f64)),
             line("new design, simulated", 'n', false, days(new, |point| point.dying as f64)),

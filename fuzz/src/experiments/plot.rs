@@ -104,6 +104,14 @@ impl Chart {
         }
         let (x, y) = place((most_x, 0.0));
         let _ = writeln!(to, "<text x=\"{x}\" y=\"{}\" text-anchor=\"end\">{}</text>", y + 34.0, self.x);
+        // Names stand on white, so that no grid line crosses them.
+        let _ = writeln!(
+            to,
+            "<rect x=\"{}\" y=\"{}\" width=\"184\" height=\"{}\" fill=\"white\"/>",
+            MARGIN.0 + 6.0,
+            top + 6.0,
+            18.0 * self.lines.len() as f64 + 2.0
+        );
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let dash = if line.dashed { " stroke-dasharray=\"6 4\"" } else { "" };

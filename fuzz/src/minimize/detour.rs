@@ -18,7 +18,10 @@ const BROAD: [Op; 5] = [Op::Drain, Op::Work, Op::Grace, Op::Quiesce, Op::DrainAl
 impl<R: Run> Search<R> {
     /// Try all detours up to the first that helps.
     pub(super) fn detour(&mut self) {
-        if self.len() > DETOURS_UP_TO || self.best.parallel.is_some() {
+        if self.best.parallel.is_some() {
+            return self.detour_lanes();
+        }
+        if self.len() > DETOURS_UP_TO {
             return;
         }
         let population = self.best.population();

@@ -3,11 +3,13 @@
 use super::operands::cpu;
 use super::run::Run;
 use super::search::Search;
-use crate::program::Program;
+use crate::program::{Header, Program};
 use stocktake_model::CpuId;
 
 /// Single choices of a schedule are tried only if it has at most so many.
 const CHOICES_UP_TO: usize = 400;
+/// Steps change their lanes only in programs of at most so many steps.
+const DETOURS_UP_TO: usize = 12;
 
 impl<R: Run> Search<R> {
     /// All ways of making lanes simpler.
@@ -25,7 +27,7 @@ impl<R: Run> Search<R> {
         self.fewer_choices();
     }
 
-    /// The first step of a lane, before the lanes begin.
+    /// A step of a lane before the lanes begin.
     fn leave_lanes(&mut self) {
         let mut index = self.best.parallel.unwrap_or(usize::MAX);
         while self.best.parallel.is_some() && index < self.len() {
@@ -53,6 +55,32 @@ impl<R: Run> Search<R> {
                 };
                 if self.attempt_with(change) {
                     break;
+                }
+            }
+        }
+    }
+
+    /// A step in another lane, if another step can go for it: first in a lane of its own.
+    pub(super) fn detour_lanes(&mut self) {
+        let Some(first) = self.best.parallel else { return };
+        if self.len() > DETOURS_UP_TO {
+            return;
+        }
+        let cpus = (self.best.header.cpus + 1).min(Header::MAX_CPUS);
+        for index in first..self.len() {
+            for to in (0..cpus).rev() {
+                for less in (first..self.len()).rev().filter(|less| *less != index) {
+                    let changed = self.attempt_with(|program| {
+                        program.header.cpus = program.header.cpus.max(to + 1);
+                        let cpu = cpu(&mut program.steps[index].action);
+                        let elsewhere = cpu.0 != to;
+                        *cpu = CpuId(to);
+                        program.steps.remove(less);
+                        elsewhere
+                    });
+                    if changed {
+                        return;
+                    }
                 }
             }
         }
@@ -93,11 +121,10 @@ impl<R: Run> Search<R> {
     }
 }
 
-/// Move a step to the end of what runs before the lanes, if it is the first of its lane.
+/// Move a step of a lane to the end of what runs before the lanes.
 fn move_before_lanes(program: &mut Program, index: usize) -> bool {
     let Some(first) = program.parallel else { return false };
-    let Some(step) = program.steps.get(index).copied() else { return false };
-    if index < first || program.steps[first..index].iter().any(|other| other.cpu() == step.cpu()) {
+    if index < first || index >= program.steps.len() {
         return false;
     }
     program.steps[first..=index].rotate_right(1);

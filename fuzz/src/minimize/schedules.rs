@@ -9,27 +9,27 @@ const MOST_PREEMPTIONS: usize = 2;
 /// Run a candidate by the schedule that it has, and then by others, those with few preemptions first. About `share`
 /// steps may be run; a candidate without lanes is run once.
 pub(super) fn look_for(run: &mut impl Run, candidate: &mut Program, signature: &str, share: u64) -> Outcome {
-    let mut spent = 0;
-    let mut fails = |outcome: Outcome| {
-        spent += outcome.cost;
-        let outcome = Outcome { cost: spent, ..outcome };
-        let is_it = outcome.violation.as_ref().is_some_and(|violation| violation.signature() == signature);
-        if is_it { Ok(outcome) } else { Err(outcome) }
+    let fails = |outcome: &Outcome| {
+        outcome.violation.as_ref().is_some_and(|violation| violation.signature() == signature)
     };
-    let mut last = match fails(run.guided(candidate)) {
-        Ok(outcome) => return outcome,
-        Err(outcome) if candidate.parallel.is_none() => return outcome,
-        Err(outcome) => outcome,
-    };
+    let mut last = run.guided(candidate);
+    if fails(&last) || candidate.parallel.is_none() {
+        return last;
+    }
     candidate.header.schedule.clear();
     for most in 0..=MOST_PREEMPTIONS {
         // Half of what is left, so that something remains for what comes after.
         let part = share.saturating_sub(last.cost) / 2;
-        last = match fails(run.within(candidate, signature, most, part)) {
-            Ok(outcome) => return outcome,
-            Err(outcome) => outcome,
-        };
+        last = after(last.cost, run.within(candidate, signature, most, part));
+        if fails(&last) {
+            return last;
+        }
     }
     let rest = share.saturating_sub(last.cost);
-    fails(run.at_random(candidate, signature, rest)).unwrap_or_else(|outcome| outcome)
+    after(last.cost, run.at_random(candidate, signature, rest))
+}
+
+/// An outcome that comes after so many steps of others.
+fn after(spent: u64, outcome: Outcome) -> Outcome {
+    Outcome { cost: spent + outcome.cost, ..outcome }
 }

@@ -5,8 +5,9 @@ use super::run::{Outcome, Run};
 use super::schedules::look_for;
 use super::size::Size;
 use crate::program::{Program, Step};
-use crate::trace::fix_up;
+use crate::trace::{self, fix_up};
 use crate::violation::Violation;
+use std::collections::BTreeSet;
 
 /// The part of the budget that is left which one candidate may use up in search of a schedule.
 const SHARE: u64 = 1024;
@@ -24,6 +25,8 @@ pub(super) struct Search<R> {
     spent: u64,
     budget: u64,
     exhausted: bool,
+    /// Programs with lanes for which no schedule was found: with less left to spend none would be.
+    vain: BTreeSet<String>,
 }
 
 impl<R: Run> Search<R> {
@@ -41,7 +44,17 @@ impl<R: Run> Search<R> {
             look_for(&mut run, &mut best, &signature, budget / 4);
         let violation = violation.filter(|found| found.signature() == signature)?;
         let size = Size::of(&best).with_preemptions(preemptions);
-        Some(Search { run, signature, best, size, violation, spent, budget, exhausted: false })
+        Some(Search {
+            run,
+            signature,
+            best,
+            size,
+            violation,
+            spent,
+            budget,
+            exhausted: false,
+            vain: BTreeSet::new(),
+        })
     }
 
     /// Repeat all passes until none of them helps.
@@ -71,9 +84,26 @@ impl<R: Run> Search<R> {
     }
 
     /// Keep the candidate if it is smaller and fails in the same way.
-    pub(super) fn attempt(&mut self, candidate: Program) -> bool {
+    pub(super) fn attempt(&mut self, mut candidate: Program) -> bool {
         let share = (self.budget.saturating_sub(self.spent) / SHARE).max(LEAST_SHARE);
-        self.attempt_by(candidate, |run, candidate, signature| look_for(run, candidate, signature, share))
+        let look = |run: &mut R, candidate: &mut Program, signature: &str| {
+            look_for(run, candidate, signature, share)
+        };
+        if candidate.parallel.is_none() {
+            return self.attempt_by(candidate, look);
+        }
+        fix_up(&mut candidate);
+        let mut unscheduled = candidate.clone();
+        unscheduled.header.schedule.clear();
+        let text = trace::write(&unscheduled);
+        if self.vain.contains(&text) {
+            return false;
+        }
+        let kept = self.attempt_by(candidate, look);
+        if !kept {
+            self.vain.insert(text);
+        }
+        kept
     }
 
     /// Keep another schedule of the best program if one with at most so many preemptions fails in the same way.

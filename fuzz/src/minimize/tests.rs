@@ -3,3 +3,4 @@
 mod faults;
 mod lanes;
 mod made_up;
+mod races;

@@ -181,10 +181,12 @@ impl PercpuRef {
         let bias = if e.fault(Fault::O3) { 0 } else { BIAS };
         let sum = self.sum(counted) - bias;
         let left = self.count.raw().fetch_add(sum, Ordering::SeqCst) + sum;
+        // Nobody may add the numbers of the CPUs up between the two: they are in the count now.
+        self.mode.raw().store(Mode::Atomic as i64, Ordering::SeqCst);
         if E::WATCHED {
             e.after(self.label(), Access::Update, before, left);
+            e.after(self.mode.label(), Access::Store, Mode::Killed as i64, Mode::Atomic as i64);
         }
-        self.mode.swap(e, Mode::Atomic as i64);
         left
     }
 }

@@ -31,8 +31,6 @@ pub(super) enum Pace {
     /// A strategy chooses at each point.
     #[default]
     Scheduled,
-    /// The lane that runs is not to be switched away from unless it has to wait.
-    Undivided,
     /// The execution is over: every lane is brought to the end of its operation, in any order.
     Ending,
     /// A lane that has to wait gives up.
@@ -82,6 +80,7 @@ impl Board {
         self.switch.set(None);
         self.flights.iter().for_each(|flight| flight.borrow_mut().clear());
         self.asked.iter().for_each(|asked| asked.set(Lanes::default()));
+        self.maps.set(false);
         self.idle.set(Lanes::default());
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
@@ -177,6 +176,11 @@ impl Board {
                 self.set_ready(lane, true);
             }
         }
+    }
+
+    /// Nobody can go on: whoever is in a loop tries again, alone.
+    pub(super) fn wake_spinners(&self) {
+        self.wake(|wait| matches!(wait, Wait::Spin(..)));
     }
 
     /// Whether anybody waits. Asked first, as it is seldom so.

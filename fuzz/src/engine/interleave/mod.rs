@@ -46,7 +46,7 @@ use super::oops;
 use super::record::Recorder;
 use super::timeline::{Happening, Switch};
 use crate::check::{Broken, Checks, Delegation};
-use crate::program::{Action, Drive, Program, Step};
+use crate::program::{Action, Drive, Program};
 use crate::tally::Tally;
 use crate::trace::{Kind, Role, visit};
 use crate::violation::Violation;
@@ -80,6 +80,8 @@ pub struct Interleave {
     unordered: bool,
     /// The first such answer.
     refuted: Option<(usize, Box<Broken>)>,
+    /// Whether that was the answer of queued work.
+    refuted_work: bool,
     /// Whether operations overlapped whose order shows only in what they leave behind.
     ambiguous: bool,
     /// Whether any operations overlapped.
@@ -157,6 +159,7 @@ impl Interleave {
             checked: true,
             unordered: false,
             refuted: None,
+            refuted_work: false,
             ambiguous: false,
             overlaps: false,
             base: Model::new(Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 }),
@@ -337,6 +340,7 @@ impl Interleave {
         self.outcomes.clear();
         (self.unordered, self.ambiguous, self.overlaps) = (false, false, false);
         self.refuted = None;
+        self.refuted_work = false;
         if self.checked {
             self.base.clone_from(&self.core.model);
         }
@@ -412,7 +416,11 @@ impl Interleave {
         self.refresh(program);
         let mut before: Option<usize> = None;
         loop {
-            let ready = self.shared.board.ready();
+            let mut ready = self.shared.board.ready();
+            if ready.is_empty() {
+                self.shared.board.wake_spinners();
+                ready = self.shared.board.ready();
+            }
             if ready.is_empty() {
                 return match self.crew.iter().any(|member| member.busy.is_some()) {
                     true => self.deadlocked(program),
@@ -436,6 +444,12 @@ impl Interleave {
                     && self.checked
                 {
                     let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                    if signal == Signal::Ended
+                        && let Some((_, step)) = self.crew[lane].busy
+                    {
+                        // It is not to run once more.
+                        self.give_back(lane, &step);
+                    }
                     oops::judge(&self.core, oops).map_err(|broken| (index, broken))?;
                 }
                 match signal {

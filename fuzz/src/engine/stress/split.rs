@@ -6,9 +6,10 @@
 //!
 //! Some things are left to one thread. *Queued work*: second halves of removals run one after the other in the kernel
 //! too, and the order in which objcgs are handed on has to be known. *Tasks and mms*, whose rules tie them together.
-//! *Files of shmem*, for the same reason. *Moves* of charges, and nobody removes a group that takes part in one. A
-//! kmem_cache is not destroyed, since other threads may have objects of it. A CPU is taken down by the thread that runs
-//! it. What has no place is dropped.
+//! *Moves* of charges, and nobody removes a group that takes part in one. A kmem_cache is not destroyed, since other
+//! threads may have objects of it. Files of shmem are left to the sequential beginning: the model has to be told which
+//! slots they took before anything else runs. A CPU is taken down by the thread that runs it. What has no place is
+//! dropped.
 
 use crate::engine::interleave::consumed;
 use crate::program::{Action, Program, Step};
@@ -63,7 +64,6 @@ enum Owned {
     Mover(u16),
     Work,
     Mms,
-    Shmem,
     Moves,
 }
 
@@ -111,7 +111,10 @@ impl Dealer {
         let Action::Op(op) = step.action else { return false };
         let thread = self.thread(op.cpu);
         let alone = match op.op {
-            Op::Quiesce | Op::Mapped(MappedOp::ForceEmpty { .. }) | Op::Slab(SlabOp::DestroyCache { .. }) => {
+            Op::Quiesce
+            | Op::Shmem(_)
+            | Op::Mapped(MappedOp::ForceEmpty { .. })
+            | Op::Slab(SlabOp::DestroyCache { .. }) => {
                 return false;
             }
             Op::CpuDown { target }
@@ -125,7 +128,6 @@ impl Dealer {
             Op::Rmdir { group } if self.moving.contains(&group.0) => return false,
             Op::Work => Some(Owned::Work),
             Op::Mm(_) => Some(Owned::Mms),
-            Op::Shmem(_) => Some(Owned::Shmem),
             Op::Mapped(MappedOp::MoveStart { .. } | MappedOp::MovePage { .. } | MappedOp::MoveEnd { .. }) => {
                 Some(Owned::Moves)
             }

@@ -2,6 +2,7 @@
 
 use super::super::{GroupLife, Holders};
 use super::*;
+use crate::{CacheId, SlabObjectId, SlabOp};
 use std::collections::BTreeMap;
 
 struct Entry {
@@ -27,6 +28,10 @@ pub(super) struct Ledger {
     objects: BTreeMap<ObjectId, (GroupId, u64)>,
     owners: BTreeMap<GroupId, GroupId>,
     slots: BTreeMap<SlotId, (GroupId, u64)>,
+    /// The size of the objects of each cache.
+    caches: BTreeMap<CacheId, u64>,
+    /// Objects of caches: the cache, and whose objcg is charged how many bytes; root's is none.
+    slab_objects: BTreeMap<SlabObjectId, (CacheId, GroupId, u64)>,
     up: Vec<bool>,
     isolated: Vec<bool>,
 }
@@ -42,6 +47,8 @@ impl Ledger {
             objects: BTreeMap::new(),
             owners: BTreeMap::new(),
             slots: BTreeMap::new(),
+            caches: BTreeMap::new(),
+            slab_objects: BTreeMap::new(),
             up: vec![true; usize::from(config.cpus)],
             isolated: vec![false; usize::from(config.cpus)],
         }
@@ -82,7 +89,9 @@ impl Ledger {
     }
 
     fn live_bytes(&self, birth: GroupId) -> u64 {
-        self.objects.values().filter(|(of, _)| *of == birth).map(|(_, bytes)| bytes).sum()
+        let objects = self.objects.values().filter(|(of, _)| *of == birth).map(|(_, bytes)| bytes);
+        let of_caches = self.slab_objects.values().filter(|(_, of, _)| *of == birth).map(|(.., bytes)| bytes);
+        objects.chain(of_caches).sum()
     }
 
     fn usage(&self, level: GroupId) -> u64 {
@@ -113,7 +122,17 @@ impl Ledger {
         }
         let references = self.references.values().filter(|of| **of == birth).count();
         let objects = self.objects.values().filter(|(of, _)| *of == birth).count();
-        (references + objects) as u64 + u64::from(self.standing(birth))
+        let of_caches = self.slab_objects.values().filter(|(_, of, _)| *of == birth).count();
+        (references + objects + of_caches) as u64 + u64::from(self.standing(birth))
+    }
+
+    fn objects_of(&self, cache: CacheId) -> usize {
+        self.slab_objects.values().filter(|(of, ..)| *of == cache).count()
+    }
+
+    /// Whose objcg pays for what is allocated by a task of `group`.
+    fn standing_above(&self, group: GroupId) -> GroupId {
+        self.path(group).into_iter().find(|&level| self.standing(level)).unwrap_or(ROOT)
     }
 
     fn holders(&self, group: GroupId) -> Holders {
@@ -178,6 +197,20 @@ impl Ledger {
                 let needed = (live + bytes.0).div_ceil(4096) - live.div_ceil(4096);
                 let owner = self.owners.get(&birth);
                 or_nomem(needed == 0 || owner.is_none_or(|&owner| self.fits(owner, needed)), DONE)
+            }
+            Op::Slab(SlabOp::DestroyCache { cache }) => {
+                Some(if self.objects_of(cache) > 0 { BUSY } else { DONE })
+            }
+            // Whether another slab is needed, which may fail, is not written down here.
+            Op::Slab(SlabOp::Alloc { cache, group, .. }) if step.fail != Some(Failure::Alloc) => {
+                let birth = self.standing_above(group);
+                let live = self.live_bytes(birth);
+                let needed = (live + self.caches[&cache] + 8).div_ceil(4096) - live.div_ceil(4096);
+                let owner = self.owners.get(&birth);
+                or_nomem(
+                    needed == 0 || owner.is_none_or(|&owner| self.fits(owner, needed)),
+                    Outcome::To(birth),
+                )
             }
             Op::SwapOut { charge, .. } => {
                 let (group, pages) = self.folios[&charge];
@@ -245,6 +278,15 @@ impl Ledger {
                 self.folios.insert(new, (group, pages));
             }
             (Op::SwapFree { slot }, Outcome::Done) => drop(self.slots.remove(&slot)),
+            (Op::Slab(SlabOp::CreateCache { new, size, .. }), Outcome::Done) => {
+                self.caches.insert(new, size.0);
+            }
+            (Op::Slab(SlabOp::DestroyCache { cache }), Outcome::Done) => drop(self.caches.remove(&cache)),
+            (Op::Slab(SlabOp::Alloc { new, cache, .. }), Outcome::To(payer)) => {
+                let birth = self.standing_above(payer);
+                self.slab_objects.insert(new, (cache, birth, self.caches[&cache] + 8));
+            }
+            (Op::Slab(SlabOp::Free { object }), Outcome::Done) => drop(self.slab_objects.remove(&object)),
             (Op::CpuDown { target }, Outcome::Done) => self.up[target.index()] = false,
             (Op::CpuUp { target }, Outcome::Done) => self.up[target.index()] = true,
             (Op::CpuIsolate { target }, Outcome::Done) => self.isolated[target.index()] = true,
@@ -329,12 +371,22 @@ impl Ledger {
             self.references.keys().last().map(|last| last.0),
             self.objects.keys().last().map(|last| last.0),
             self.slots.keys().last().map(|last| last.0),
+            self.caches.keys().last().map(|last| last.0),
+            self.slab_objects.keys().last().map(|last| last.0),
         ];
         let accounted = |birth: GroupId| Some(birth).filter(|&birth| birth != ROOT);
         for name in 0..names.into_iter().flatten().max().unwrap_or(0) + 2 {
             let pages = |(group, pages): &(GroupId, u64)| (*group, Pages(*pages));
             assert_eq!(model.charge(ChargeId(name)), self.folios.get(&ChargeId(name)).map(pages));
             assert_eq!(model.slot(SlotId(name)), self.slots.get(&SlotId(name)).map(pages));
+            let cache = CacheId(name);
+            assert_eq!(model.cache_exists(cache), self.caches.contains_key(&cache));
+            let objects = if self.caches.contains_key(&cache) { self.objects_of(cache) } else { 0 };
+            assert_eq!(model.cache_objects(cache), objects as u64);
+            let object = self.slab_objects.get(&SlabObjectId(name));
+            let owner = |birth| self.owners.get(birth).copied().unwrap_or(ROOT);
+            let found = object.map(|(cache, birth, _)| (*cache, owner(birth)));
+            assert_eq!(model.slab_object(SlabObjectId(name)), found);
             let birth = self.references.get(&ObjcgId(name)).copied();
             assert_eq!(model.objcg(ObjcgId(name)), birth);
             assert_eq!(model.bucket_of(ObjcgId(name)), birth.and_then(accounted));

@@ -3,7 +3,7 @@
 use super::super::GroupLife;
 use super::ledger::Ledger;
 use super::*;
-use crate::{Grade, Reason};
+use crate::{CacheId, Grade, Reason, SlabObjectId, SlabOp};
 use std::collections::BTreeSet;
 
 /// SplitMix64.
@@ -39,6 +39,8 @@ struct Counts {
     objcgs: u16,
     objects: u16,
     slots: u16,
+    caches: u16,
+    slab_objects: u16,
 }
 
 fn some(random: &mut Random, given: u16) -> u16 {
@@ -69,7 +71,7 @@ fn limit(random: &mut Random) -> Limit {
 
 fn any_step(random: &mut Random, counts: &mut Counts) -> Step {
     let group = |random: &mut Random, counts: &Counts| g(some(random, counts.groups));
-    let op = match random.below(33) {
+    let op = match random.below(39) {
         0..=3 => {
             let parent = group(random, counts);
             let (max, swap_max) = (limit(random), limit(random));
@@ -79,6 +81,18 @@ fn any_step(random: &mut Random, counts: &mut Counts) -> Step {
         6 => Op::SetMax { group: group(random, counts), max: limit(random) },
         7 => Op::SetSwapMax { group: group(random, counts), max: limit(random) },
         32 => Op::SetMemswMax { group: group(random, counts), max: limit(random) },
+        33 => {
+            let (size, order) = (Bytes(random.pick(&[64, 2040, 4096, 9000])), random.below(3) as u8);
+            let new = CacheId(fresh(random, &mut counts.caches));
+            Op::Slab(SlabOp::CreateCache { new, size, order, rcu: random.one_in(2) })
+        }
+        34 => Op::Slab(SlabOp::DestroyCache { cache: CacheId(some(random, counts.caches)) }),
+        35 | 36 => {
+            let new = SlabObjectId(fresh(random, &mut counts.slab_objects));
+            let cache = CacheId(some(random, counts.caches));
+            Op::Slab(SlabOp::Alloc { new, cache, group: group(random, counts) })
+        }
+        37 | 38 => Op::Slab(SlabOp::Free { object: SlabObjectId(some(random, counts.slab_objects)) }),
         8..=11 => Op::Charge {
             new: ChargeId(fresh(random, &mut counts.charges)),
             group: group(random, counts),
@@ -160,7 +174,7 @@ fn program(seed: u64, wild: bool, model: &mut Model, met: &mut Met) {
     let mut ledger = Ledger::new(config);
     let mut counts = Counts::default();
     model.reset(config);
-    for _ in 0..150 {
+    for _ in 0..200 {
         let step = any_step(&mut random, &mut counts);
         if let Err(skip) = model.admits(&step) {
             met.skips.insert(skip);
@@ -223,7 +237,7 @@ fn new_model() -> Model {
 fn every_total_is_what_its_definition_says() {
     let mut met = Met::default();
     let mut model = new_model();
-    for seed in 0..400 {
+    for seed in 0..600 {
         program(seed, false, &mut model, &mut met);
     }
     for reason in [Reason::RemoteStock, Reason::StockHitOverMax, Reason::Offlining] {
@@ -244,7 +258,7 @@ fn every_total_is_what_its_definition_says() {
 fn totals_stay_right_when_the_machine_answers_nonsense() {
     let mut met = Met::default();
     let mut model = new_model();
-    for seed in 0..400 {
+    for seed in 0..600 {
         program(seed, true, &mut model, &mut met);
     }
     assert!(met.ended > 30 && met.held > 100, "{} ended, {} held", met.ended, met.held);
@@ -256,7 +270,8 @@ fn a_step_that_was_never_admitted_can_be_asked_and_committed() {
     let mut model = new_model();
     let before = model.clone();
     for _ in 0..20_000 {
-        let mut counts = Counts { groups: 9, charges: 9, objcgs: 9, objects: 9, slots: 9 };
+        let mut counts =
+            Counts { groups: 9, charges: 9, objcgs: 9, objects: 9, slots: 9, caches: 9, slab_objects: 9 };
         let step = any_step(&mut random, &mut counts);
         let first = model.first(&step);
         assert!(model.allowed(&step, &Seen::default()).exact.contains(&first), "{step:?}");
@@ -283,7 +298,15 @@ fn an_objcg_belongs_to_the_nearest_group_that_stands() {
         }
         // Once everybody lets go and every half has run, nothing is charged, held or in use.
         let steps: Vec<Op> = (0..300)
-            .flat_map(|n| [uncharge(n), objcg_put(n), obj_uncharge(n), swap_free(n)])
+            .flat_map(|n| {
+                [
+                    uncharge(n),
+                    objcg_put(n),
+                    obj_uncharge(n),
+                    swap_free(n),
+                    Op::Slab(SlabOp::Free { object: SlabObjectId(n) }),
+                ]
+            })
             .chain((1..model.groups() as u16).rev().map(rmdir))
             .collect();
         for op in steps {
