@@ -134,6 +134,8 @@ impl Machine {
         if !self.corrected(e) || node.mixed.load(e) == 0 || node.users.load(e) <= 1 {
             return;
         }
+        // The heir may exit as soon as the list is let go of; here it is not freed meanwhile.
+        let _section = self.rcu_read_lock(e, cpu);
         let heir = {
             let list = self.mm.tasklist.lock(e);
             let threads = list.processes.iter().flatten().flat_map(|process| &process.threads);
