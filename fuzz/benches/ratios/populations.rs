@@ -229,7 +229,7 @@ fn mapped(script: &mut Script, _: u16) {
 }
 
 fn slab(script: &mut Script, turn: u16) {
-    let object = script.object(if turn % 2 == 0 { HOME } else { OTHER });
+    let object = script.object(if turn.is_multiple_of(2) { HOME } else { OTHER });
     script.on(1, Op::Slab(SlabOp::Free { object }));
 }
 

@@ -5,9 +5,9 @@
 //! * a store is a release and a load an acquire: what was written before the one is seen after the other. That is how
 //!   objects are published;
 //! * an update (a read-modify-write) is both. It orders stores before it against loads after it only where
-//!   [`Word::mb_after`] follows: there two CPUs each write a word and then read the other's, and one of them must see
+//!   `Word::mb_after` follows: there two CPUs each write a word and then read the other's, and one of them must see
 //!   the other's write (a limit against a charge, a read section against a grace period);
-//! * [`smp_mb`] is a full barrier.
+//! * `smp_mb` is a full barrier.
 //!
 //! This is the one place where types are swapped by a cfg: under `cfg(loom)` the atomics and mutexes are those of
 //! loom, which explores what weak memory allows (`tests/weak_memory.rs`).

@@ -7,14 +7,14 @@
 //!
 //! *Names.* A lane uses names made before `parallel`, or by itself. A group that an operation names is looked up as a
 //! system call does: the lane holds it until the operation has ended, or does not find it, and the operation is
-//! skipped. [`claims`] says what becomes of names that two lanes want.
+//! skipped. `claims` says what becomes of names that two lanes want.
 //!
 //! *What is not admitted in a lane*: `quiesce`, `force.empty` and `swapoff`, which name no page that
 //! they move, and the stages of a fault, which are points of the whole fault here.
 //!
-//! One idea a file: [`lane`] the coroutines; [`env`] their environment; [`board`] who can go on; [`schedule`] who does;
-//! [`flight`] what an operation under way has done; [`limits`] what it has seen of the limits; [`delegated`] and [`verdict`] the checks
-//! where an operation ends; [`stuck`] deadlocks; [`search`] many schedules of one program.
+//! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does;
+//! `flight` what an operation under way has done; `limits` what it has seen of the limits; `delegated` and `verdict` the checks
+//! where an operation ends; `stuck` deadlocks; `search` many schedules of one program.
 
 pub mod bare;
 mod board;
@@ -484,7 +484,7 @@ impl Interleave {
                     Action::Op(step) => (index, step),
                     Action::Assert(cpu, assertion) => {
                         self.refresh(program);
-                        return match asserts::check(&mut self.core, cpu, assertion) {
+                        return match asserts::check(&self.core, cpu, assertion) {
                             Ok(()) => Ok(false),
                             Err(broken) => Err((index, broken)),
                         };

@@ -68,7 +68,7 @@ impl Env for Threaded {
     fn retry(&self, what: Loop, on: Label) -> bool {
         let tries = self.tries.get() + 1;
         self.tries.set(tries);
-        if tries % SPINS != 0 {
+        if !tries.is_multiple_of(SPINS) {
             std::hint::spin_loop();
             return true;
         }

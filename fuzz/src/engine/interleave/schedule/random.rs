@@ -27,7 +27,7 @@ impl Random {
     /// A number below `n`.
     #[inline]
     pub(super) fn below(&mut self, n: usize) -> usize {
-        (u64::from(self.bits()) * n as u64 >> 32) as usize
+        ((u64::from(self.bits()) * n as u64) >> 32) as usize
     }
 
     #[inline]
