@@ -69,6 +69,11 @@
 //! by their path, `A/B`, and `/` is root. A name is defined once, above its uses, by the operation that makes
 //! the thing. Of the names made after `parallel`, a lane uses only its own.
 //!
+//! `schedule` names the lane that runs next, once for each point at which more than one can go on. One that does not
+//! apply, or is too short or too long, makes the trace stale. A trace with lanes and no schedule is about all of them:
+//! every schedule with up to two preemptions is run, up to a number of executions, and what it expects is that none of
+//! them violates anything, or that one does.
+//!
 //! Names stand for numbers that count up per kind in the order of definition, so reading text and writing it
 //! again keeps everything but comments and layout; [`canonical`] says what "everything" is. A name spelled like
 //! a generated one of the same number (`p0` for the first charge) is not kept, but generated again.
