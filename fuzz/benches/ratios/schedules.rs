@@ -143,9 +143,12 @@ fn config() -> Config {
     Config { cpus: 3, memcgs: 2, folios: 2, tasks: 0, mms: 0, ..Config::default() }
 }
 
+/// A machine and its CPUs.
+type World = (Machine, Vec<Cpu>);
+
 /// The machine between two executions.
 struct Shuttled {
-    world: Arc<Mutex<Option<(Machine, Vec<Cpu>)>>>,
+    world: Arc<Mutex<Option<World>>>,
 }
 
 impl Shuttled {

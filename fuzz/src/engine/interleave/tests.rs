@@ -113,7 +113,8 @@ fn every_strategy_reaches_a_race() {
         tally.goals[goal] > 0
     };
     let mut engine = Interleave::new();
-    let drives: [(&str, fn(u64) -> Drive); 5] = [
+    type Choose = fn(u64) -> Drive;
+    let drives: [(&str, Choose); 5] = [
         ("explore", |_| Drive::Explore),
         ("random", Drive::Random),
         ("pct", |seed| Drive::Pct { seed, depth: 2 }),
