@@ -354,8 +354,9 @@ impl Books {
             world.check_bucket(birth, &self.groups[birth.index()].bucket)?;
         }
         self.check_slabs(world)?;
+        let mut bereaved = Vec::new();
         if std::mem::take(&mut self.ends) {
-            self.book_ends(world)?;
+            self.book_ends(world, &mut bereaved)?;
         } else {
             self.dirty_groups.sort_unstable();
         }
@@ -363,7 +364,7 @@ impl Books {
         while let Some(group) = self.dirty_groups.pop() {
             let book = &mut self.groups[group.index()];
             if let (Some(flight), Some(memcg)) = (world.flight, book.memcg)
-                && flight.disturbs_group(memcg.index())
+                && (flight.disturbs_group(memcg.index()) || bereaved.contains(&group))
             {
                 disturbed.push(group);
                 continue;
@@ -377,8 +378,9 @@ impl Books {
         self.check_stats(world)
     }
 
-    /// Book the groups that have been freed, children before parents: a child's number is the higher one.
-    pub(super) fn book_ends(&mut self, world: &mut World<'_>) -> Law {
+    /// Book the groups that have been freed, children before parents: a child's number is the higher one. The parents
+    /// of those whose end cannot be booked yet go to `bereaved`: their children are not known.
+    pub(super) fn book_ends(&mut self, world: &mut World<'_>, bereaved: &mut Vec<GroupId>) -> Law {
         self.dirty_groups.sort_unstable();
         for index in (0..self.dirty_groups.len()).rev() {
             let group = self.dirty_groups[index];
@@ -392,6 +394,7 @@ impl Books {
             {
                 // Whoever let go of it has not ended.
                 self.ends = true;
+                bereaved.extend(world.model.parent(group));
                 continue;
             }
             book.freed = true;

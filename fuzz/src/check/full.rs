@@ -11,7 +11,7 @@ impl Books {
     /// Count everything again and check it: the running count is not trusted.
     pub(crate) fn check_all(&mut self, world: &mut World<'_>, cpus: &[Cpu]) -> Law {
         self.touch_all();
-        self.book_ends(world)?;
+        self.book_ends(world, &mut Vec::new())?;
         self.recount(world, cpus)?;
         self.touch_all_stats(world);
         self.check_touched(world)?;
@@ -65,7 +65,7 @@ impl Books {
     pub(crate) fn catch_up(&mut self, world: &mut World<'_>, cpus: &[Cpu]) -> Law {
         self.count_again(world, cpus);
         self.touch_all();
-        self.book_ends(world)?;
+        self.book_ends(world, &mut Vec::new())?;
         self.count_again(world, cpus);
         Ok(())
     }
