@@ -142,7 +142,11 @@ impl Dealer {
         visit(&mut Action::Op(op), |role, kind, n| {
             let key = name(kind, *n);
             match (role, kind) {
-                (Role::New, _) => made.push(key),
+                // A name may be given again after it was refused, but by one thread.
+                (Role::New, _) => {
+                    free &= owned_by(&self.owners, key);
+                    made.push(key);
+                }
                 // It has an owner only if a thread has made it.
                 (Role::Use, Kind::Group) => free &= owned_by(&self.owners, key),
                 (Role::Use, Kind::Objcg | Kind::Cache) => {

