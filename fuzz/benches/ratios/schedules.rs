@@ -186,7 +186,7 @@ impl Shuttled {
 /// The two operations of a lane; each looks up the group that it names, as the harness's lanes do.
 fn operate<E: Env>(e: &E, m: &Machine, cpu: &mut Cpu, lane: usize, group: MemcgRef, objcg: ObjcgRef) {
     let mut on_group = |act: &mut dyn FnMut(&mut Cpu)| {
-        if m.memcg_look_up(e, group, true) {
+        if m.memcg_look_up(e, cpu, group, true) {
             act(cpu);
             m.memcg_let_go(e, group);
         }

@@ -5,6 +5,7 @@
 //! since the count may already be zero. Root is never counted.
 
 use super::arena::{Handle, word_of};
+use super::cpu::Cpu;
 use super::env::{Env, Label, Mark, Oops, What};
 use super::rcu::Callback;
 use super::word::Word;
@@ -119,7 +120,10 @@ impl Machine {
 
     /// Find a group by its name and hold it, as a system call does that is given one. Unless `online` is asked for, it
     /// may have been removed, and is found through something of its own. Whether it was found.
-    pub fn memcg_look_up<E: Env>(&self, e: &E, memcg: MemcgRef, online: bool) -> bool {
+    ///
+    /// It is found under RCU: what is seen here is not freed before the reference is had, or known not to be.
+    pub fn memcg_look_up<E: Env>(&self, e: &E, cpu: &Cpu, memcg: MemcgRef, online: bool) -> bool {
+        let _section = self.rcu_read_lock(e, cpu.id);
         if self.memcgs.peek(memcg).is_none() {
             return false;
         }

@@ -135,7 +135,10 @@ fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usiz
     };
     // As a system call looks a group up: it holds it, or it does not find it.
     let pins = job.pins.iter().flatten();
-    let found = pins.clone().take_while(|pin| job.machine.memcg_look_up(&env, pin.memcg, pin.online)).count();
+    let found = pins
+        .clone()
+        .take_while(|pin| job.machine.memcg_look_up(&env, &job.cpu, pin.memcg, pin.online))
+        .count();
     if found == pins.clone().count() {
         job.outcome = Some(match job.step.op {
             Op::CpuDown { .. } => {

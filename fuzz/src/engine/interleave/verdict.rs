@@ -298,6 +298,8 @@ fn is_charge(step: &Step, observed: Outcome) -> bool {
         Op::SwapIn { .. } | Op::Mm(stocktake_model::MmOp::Charge { .. }) => {
             matches!(observed, Outcome::To(_))
         }
+        // Whose objcg it takes, and where that leads when it charges, are two looks: a removal may come between them.
+        Op::Slab(stocktake_model::SlabOp::Alloc { group, .. }) => observed == Outcome::To(group),
         _ => false,
     }
 }

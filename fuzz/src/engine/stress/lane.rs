@@ -199,10 +199,11 @@ impl Lane {
         let began = Instant::now();
         // As a system call looks a group up: it holds it, or it does not find it.
         let mut held = Vec::new();
+        let cpu = &self.cpus[step.cpu.index() - self.cpus[0].id()];
         for &group in &named {
             let online = self.model.life(group) == Some(GroupLife::Online);
             match self.bindings.groups[group.index()] {
-                Some(memcg) if machine.memcg_look_up(env, memcg, online) => held.push(memcg),
+                Some(memcg) if machine.memcg_look_up(env, cpu, memcg, online) => held.push(memcg),
                 _ => break,
             }
         }
