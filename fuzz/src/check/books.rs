@@ -137,9 +137,15 @@ impl Books {
         births.clone_from(&self.by_objcg);
     }
 
-    /// The group of a handle. A stale handle gives the group that lived there last.
+    /// The group of a handle, also of one whose slot is somebody else's by now. A handle that was never any group's
+    /// gives the group that lived there last.
     pub(crate) fn group_of(&self, memcg: MemcgRef) -> GroupId {
-        self.group_at(memcg.index())
+        let last = self.group_at(memcg.index());
+        if self.groups[last.index()].memcg == Some(memcg) {
+            return last;
+        }
+        let theirs = self.groups.iter().position(|book| book.memcg == Some(memcg));
+        theirs.map_or(last, |index| GroupId(index as u16))
     }
 
     /// The birth group of an objcg.

@@ -13,7 +13,7 @@ use crate::engine::witness::Seen;
 use crate::tally::Tally;
 use crate::violation::Invariant;
 use stocktake_impl::{DrainDesign, Label, What};
-use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Reason, Step};
+use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Reason, SlabOp, Step};
 
 impl InFlight for Board {
     fn added(&self, label: Label) -> i64 {
@@ -67,6 +67,10 @@ impl Interleave {
             || above.is_none() && is_charge(step, observed)
             || stranded
             || locked;
+        // Whose objcg an allocation takes, and where that leads when it charges, are two looks: if a removal came between
+        // them, no limit of the group stands in its way. Which order that was is for the search to find.
+        let reparented =
+            matches!(step.op, Op::Slab(SlabOp::Alloc { group, .. }) if observed == Outcome::To(group));
         let mut grade = match observed == first {
             true => Grade::Exact,
             false => core.model.allowed(step, &seen).grade(observed),
@@ -124,7 +128,7 @@ impl Interleave {
         ended.push(Ended {
             step: *step,
             outcome: observed,
-            evident,
+            evident: evident || reparented,
             began: self.crew[lane].began,
             ended: ended.len(),
         });
@@ -298,8 +302,6 @@ fn is_charge(step: &Step, observed: Outcome) -> bool {
         Op::SwapIn { .. } | Op::Mm(stocktake_model::MmOp::Charge { .. }) => {
             matches!(observed, Outcome::To(_))
         }
-        // Whose objcg it takes, and where that leads when it charges, are two looks: a removal may come between them.
-        Op::Slab(stocktake_model::SlabOp::Alloc { group, .. }) => observed == Outcome::To(group),
         _ => false,
     }
 }
