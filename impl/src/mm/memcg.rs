@@ -134,30 +134,41 @@ impl Machine {
         if !self.corrected(e) || node.mixed.load(e) == 0 || node.users.load(e) <= 1 {
             return;
         }
-        // The heir may exit as soon as the list is let go of; here it is not freed meanwhile.
         let _section = self.rcu_read_lock(e, cpu);
-        let heir = {
-            let list = self.mm.tasklist.lock(e);
-            let threads = list.processes.iter().flatten().flat_map(|process| &process.threads);
-            let mut usable = None;
-            for &task in threads {
-                self.mm.visited.add(e, 1);
-                if self.mm_of_task(e, task) != Some(mm) || self.is_kthread(e, task) {
-                    continue;
-                }
-                usable = Some(task);
-                // One in the middle of its exit will not stay for long.
-                if self.task(e, task).flags.load(e) & EXITING == 0 {
-                    break;
-                }
+        while let Some(heir) = self.heir_of(e, mm) {
+            // Once the list is let go of the heir may exit, and put its css reference: not while it is locked.
+            let task = self.task(e, heir);
+            let locked = task.alloc_lock.lock(e);
+            if self.mm_of_task(e, heir) == Some(mm) {
+                e.mark(Mark::MmInherited);
+                let memcg = self.task_get_css(e, cpu, heir);
+                self.mm_update_memcg(e, mm, Some(memcg));
+                return;
             }
-            usable
-        };
-        if let Some(heir) = heir {
-            e.mark(Mark::MmInherited);
-            let memcg = self.task_get_css(e, cpu, heir);
-            self.mm_update_memcg(e, mm, Some(memcg));
+            drop(locked);
+            if !e.retry(Loop::NextOwner, task.mm.label()) {
+                return;
+            }
         }
+    }
+
+    /// A task that uses an mm, rather one that stays than one in the middle of its exit. The caller is in a read
+    /// section, and looks again under the task's lock whether it still does.
+    fn heir_of<E: Env>(&self, e: &E, mm: MmRef) -> Option<TaskRef> {
+        let list = self.mm.tasklist.lock(e);
+        let threads = list.processes.iter().flatten().flat_map(|process| &process.threads);
+        let mut usable = None;
+        for &task in threads {
+            self.mm.visited.add(e, 1);
+            if self.mm_of_task(e, task) != Some(mm) || self.is_kthread(e, task) {
+                continue;
+            }
+            usable = Some(task);
+            if self.task(e, task).flags.load(e) & EXITING == 0 {
+                break;
+            }
+        }
+        usable
     }
 
     /// A reference to the group that an mm charges. If that has been removed, its first online ancestor is charged
