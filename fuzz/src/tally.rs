@@ -23,6 +23,7 @@ pub struct Tally {
     /// Checks where an operation ended that were put off, as another one was in the middle of a change.
     pub deferred: u64,
     /// Executions in which no order was looked for that the model accepts, as there were too many.
+    /// Executions in lanes that no order explains count too if the answer that needs one is that of queued work.
     pub unordered: u64,
     /// How often each goal was reached, in the order of [`goals::GOALS`].
     pub goals: [u64; goals::COUNT],

@@ -2,11 +2,13 @@
 //!
 //! A name is consumed once. Which of two lanes consumes it is settled when its operation begins: the other one finds
 //! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time; whoever
-//! moves charges keeps both groups from being removed.
+//! moves charges keeps both groups from being removed. So does, in lanes, a task that exits or migrates, for the group
+//! that it leaves: it hinders the removal until the middle of its operation, and the search of orders does not explain
+//! yet every removal that succeeds between that moment and the end.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, PageOp, ShmemOp, SlabOp, Step, Via};
+use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, PageOp, ShmemOp, SlabOp, Step, TaskId, Via};
 
 /// Something that operations under way may be in each other's way about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,9 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         }
         Op::Mapped(MappedOp::MoveEnd { from, .. }) => wanted.push((Claim::Move(from), true)),
         Op::Mm(op) => {
+            if let Some(group) = left(&op).and_then(|task| model.task_group(task)) {
+                wanted.push((Claim::Removal(group), false));
+            }
             if let Some(task) = actor(&op) {
                 wanted.push((Claim::Acts(task), true));
             }
@@ -122,6 +127,17 @@ pub(in crate::engine) fn consumed(op: &Op) -> Option<Kind> {
         }
         _ => return None,
     })
+}
+
+/// The task that leaves its group.
+fn left(op: &MmOp) -> Option<TaskId> {
+    match *op {
+        MmOp::Exit { task }
+        | MmOp::ExitBegin { task }
+        | MmOp::ExitEnd { task }
+        | MmOp::Migrate { task, .. } => Some(task),
+        _ => None,
+    }
 }
 
 /// The task that does something itself.
