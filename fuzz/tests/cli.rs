@@ -5,8 +5,8 @@ mod cli_support;
 use cli_support::{BROKEN, FINE, INSISTS, PARALLEL, Place, UNMET, keys};
 use serde_json::Value;
 
-/// A fault that a hunt of some hundred programs finds.
-const FAULT: &[&str] = &["--fault", "P2", "--executions", "2000"];
+/// A fault that a hunt of some hundred programs finds, with one engine: each would report it.
+const FAULT: &[&str] = &["--engine", "lockstep", "--fault", "P2", "--executions", "2000"];
 
 fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
     [first, rest].concat()
@@ -68,7 +68,10 @@ fn exit_codes_of_runs_and_checks_follow_the_regressions() {
 #[test]
 fn json_of_a_run() {
     let place = Place::workspace("json-run", &[]);
-    let clean = place.run(&["run", "--executions", "300", "--seed", "7", "--format", "json"]).exits(0).json();
+    let clean = place
+        .run(&["run", "--engine", "lockstep", "--executions", "300", "--seed", "7", "--format", "json"])
+        .exits(0)
+        .json();
     let fields = ["engines", "goals", "jobs", "regressions", "seconds", "seed", "violations"];
     assert_eq!(keys(&clean), fields);
     assert_eq!((&clean["seed"], &clean["violations"]), (&Value::from(7), &Value::Array(Vec::new())));
@@ -101,12 +104,44 @@ fn json_of_a_run() {
 }
 
 #[test]
+fn both_engines_hunt_unless_one_is_named() {
+    let place = Place::workspace("both-engines", &[]);
+    let args = ["run", "--executions", "60", "--format", "json"];
+    let json = place.run(&args).exits_after_hunting().json();
+    let engines = json["engines"].as_array().unwrap();
+    let names: Vec<&str> = engines.iter().map(|engine| engine["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["lockstep", "interleave"]);
+    assert!(engines[0].get("overlap").is_none(), "one operation after the other");
+    let overlap = &engines[1]["overlap"];
+    assert_eq!(keys(overlap), ["checks_deferred", "extra_work", "orders_not_searched", "preemptions"]);
+    assert!(overlap["preemptions"].as_u64().unwrap() > 0, "{overlap}");
+    assert!(overlap["orders_not_searched"].as_u64() <= engines[1]["executions"].as_u64());
+
+    let text = place.run(&["run", "--executions", "60"]).exits_after_hunting().stdout;
+    let preemptions = overlap["preemptions"].as_u64().unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("overlap: ")).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    let said: String =
+        lines[0].chars().skip_while(|c| !c.is_ascii_digit()).take_while(|c| *c != ' ').collect();
+    assert_eq!(said.replace(',', ""), preemptions.to_string(), "{text}");
+}
+
+#[test]
 fn the_same_whatever_the_number_of_jobs() {
     let place = Place::new("jobs");
-    for (more, code) in [(&["--executions", "2000"][..], 0), (FAULT, 1)] {
+    let clean = &["--engine", "lockstep", "--executions", "2000"][..];
+    // Both engines, without and with something to find: what they find is another test's business.
+    let both = &["--executions", "150"][..];
+    let lanes = &["--engine", "interleave", "--fault", "P2", "--executions", "150"][..];
+    for (more, code) in [(clean, Some(0)), (FAULT, Some(1)), (both, None), (lanes, Some(1))] {
         let json = |jobs| {
             let args = with(&["run", "--format", "json", "--seed", "3", "--jobs", jobs], more);
-            let mut json = place.run(&args).exits(code).json();
+            let ran = place.run(&args);
+            let ran = match code {
+                Some(code) => ran.exits(code),
+                None => ran.exits_after_hunting(),
+            };
+            let mut json = ran.json();
             assert_eq!(json["jobs"].to_string(), jobs);
             for key in ["seconds", "jobs"] {
                 json.as_object_mut().unwrap().remove(key);

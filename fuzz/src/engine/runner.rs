@@ -31,6 +31,14 @@ impl Engine {
         }
     }
 
+    /// Whether its operations overlap.
+    pub fn overlaps(self) -> bool {
+        match self {
+            Engine::Lockstep => false,
+            Engine::Interleave => true,
+        }
+    }
+
     /// The engine of this name.
     pub fn from_name(name: &str) -> Option<Engine> {
         Engine::ALL.iter().copied().find(|engine| engine.name() == name)

@@ -1,6 +1,7 @@
 //! A run: what `run --format json` prints.
 
 use super::{path, text};
+use crate::engine::runner::Engine;
 use crate::goals;
 use crate::report::{Found, Run};
 use crate::tally::Tally;
@@ -26,6 +27,17 @@ struct EngineJson {
     steps: u64,
     exact: u64,
     divergences: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlap: Option<OverlapJson>,
+}
+
+/// Of an engine whose operations overlap.
+#[derive(Serialize)]
+struct OverlapJson {
+    preemptions: u64,
+    extra_work: u64,
+    checks_deferred: u64,
+    orders_not_searched: u64,
 }
 
 #[derive(Serialize)]
@@ -58,18 +70,25 @@ struct ViolationJson {
 pub fn run(run: &Run) -> String {
     let divergences =
         |tally: &Tally| Reason::ALL.iter().map(|&r| (r.name(), tally.divergent_for(r))).collect();
-    let engine = |name, tally: Tally| EngineJson {
-        name,
+    let overlap = |tally: &Tally| OverlapJson {
+        preemptions: tally.preemptions,
+        extra_work: tally.extra_work,
+        checks_deferred: tally.deferred,
+        orders_not_searched: tally.unordered,
+    };
+    let engine = |engine: Engine, tally: Tally| EngineJson {
+        name: engine.name(),
         executions: tally.executions,
         steps: tally.steps,
         exact: tally.exact,
         divergences: divergences(&tally),
+        overlap: engine.overlaps().then(|| overlap(&tally)),
     };
     text(&RunJson {
         seconds: run.seconds,
         seed: run.seed,
         jobs: run.jobs,
-        engines: run.engines().into_iter().map(|(e, tally)| engine(e.name(), tally)).collect(),
+        engines: run.engines().into_iter().map(|(e, tally)| engine(e, tally)).collect(),
         regressions: RegressionsJson {
             total: run.regressions.total,
             passed: run.regressions.passed,

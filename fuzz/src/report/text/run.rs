@@ -136,7 +136,22 @@ fn engines(run: &Run) -> String {
     let reasons: Vec<String> =
         Reason::ALL.iter().map(|&r| format!("{} {}", r.name(), grouped(total.divergent_for(r)))).collect();
     let _ = writeln!(text, "divergent, by reason: {}", reasons.join(", "));
+    for (_, tally) in run.engines().iter().filter(|(engine, _)| engine.overlaps()) {
+        let _ = writeln!(text, "{}", wrapped(&overlap(tally), WIDTH, 2));
+    }
     text
+}
+
+/// How much lanes met, and what could not be checked because they did.
+fn overlap(tally: &Tally) -> String {
+    format!(
+        "overlap: {} in the middle of an operation, {} run beside operations, {} put off to the end, {} not searched \
+         for an order",
+        counted(tally.preemptions, "preemption"),
+        counted(tally.extra_work, "queued item"),
+        counted(tally.deferred, "check"),
+        counted(tally.unordered, "execution"),
+    )
 }
 
 fn goals(total: &Tally) -> String {
