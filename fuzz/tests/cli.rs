@@ -80,7 +80,10 @@ fn json_of_a_run() {
     assert_eq!(keys(engine), ["divergences", "exact", "executions", "name", "steps"]);
     assert_eq!((&engine["name"], &engine["executions"]), (&"lockstep".into(), &300.into()));
     let divergences = &engine["divergences"];
-    assert_eq!(keys(divergences), ["false-lock-out", "offlining", "remote-stock", "stock-hit-over-max"]);
+    assert_eq!(
+        keys(divergences),
+        ["false-lock-out", "offlining", "remote-stock", "stock-hit-over-max", "stranded"]
+    );
     let divergent: u64 = divergences.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(engine["exact"].as_u64().unwrap() + divergent, engine["steps"].as_u64().unwrap());
     let goals = clean["goals"].as_array().unwrap();
