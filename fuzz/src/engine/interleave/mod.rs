@@ -86,6 +86,8 @@ pub struct Interleave {
     ambiguous: bool,
     /// Whether any operations overlapped.
     overlaps: bool,
+    /// Whether one that overlapped is of a kind that the search of orders does not explain yet, see [`verdict`].
+    obscure: bool,
     /// The model before the lanes began.
     base: Model,
     /// Steps of queued work that the scheduler has run: they are numbered after those of the program.
@@ -162,6 +164,7 @@ impl Interleave {
             refuted_work: false,
             ambiguous: false,
             overlaps: false,
+            obscure: false,
             base: Model::new(Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 }),
             extra: 0,
             outcomes: Vec::new(),
@@ -339,6 +342,7 @@ impl Interleave {
         self.claims.clear();
         self.outcomes.clear();
         (self.unordered, self.ambiguous, self.overlaps) = (false, false, false);
+        self.obscure = false;
         self.refuted = None;
         self.refuted_work = false;
         if self.checked {
@@ -522,6 +526,8 @@ impl Interleave {
         let member = &mut self.crew[lane];
         member.busy = Some((index, step));
         member.began = self.outcomes.len();
+        // Versions are counted for all lanes together.
+        member.bindings.versions.clone_from(&self.core.bindings.versions);
         self.watch_delegation(lane, &step);
         let member = &mut self.crew[lane];
         let bindings = std::mem::take(&mut member.bindings);

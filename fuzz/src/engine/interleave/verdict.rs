@@ -4,6 +4,12 @@
 //! ended: what others are in the middle of is subtracted from the machine's words. An object that one of them has
 //! changed otherwise than by adding is not looked at before it has ended: then the whole check waits for the next calm
 //! moment, and is counted.
+//!
+//! Where operations on tasks, files or pages with a fall-back have overlapped with others, books and orders are not
+//! judged: they decide in the middle whom they charge, and often more than once. What the machine itself notices (uses
+//! after free, counts below zero, loops that do not end) is judged there too, and so are limits. Such executions are
+//! counted as ones whose order was not searched. The stages of a fault on a file, and the halves of fork, exec and
+//! exit, are operations of their own in the lockstep engine, which judges them in every order.
 
 use super::board::Board;
 use super::{Ended, Interleave};
@@ -123,6 +129,9 @@ impl Interleave {
         }
         if self.overlapped(lane, |_| true) {
             self.overlaps = true;
+            if is_obscure(&step.op) || self.overlapped(lane, is_obscure) {
+                (self.obscure, self.ambiguous) = (true, true);
+            }
         }
         let ended = &mut self.outcomes;
         ended.push(Ended {
@@ -237,7 +246,7 @@ impl Interleave {
                 Some(()) => Ok(()),
                 // Which item a worker finds depends on what others have taken from the queue in the middle of
                 // operations: that is no order of whole operations, and is shown as a search not made.
-                None if self.refuted_work => {
+                None if self.refuted_work || self.obscure => {
                     tally.unordered += 1;
                     Ok(())
                 }
@@ -287,6 +296,12 @@ pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
         }
     });
     groups
+}
+
+/// Whether an operation decides more than once where it charges, so that no order of whole operations explains what it
+/// does beside others: tasks and mms, files, and pages that fall back to smaller ones.
+fn is_obscure(op: &Op) -> bool {
+    matches!(op, Op::Mm(_) | Op::Shmem(_) | Op::Page(_))
 }
 
 /// Whether an operation changes a page's mapcount, or a statistic of mapped pages.
