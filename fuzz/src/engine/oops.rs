@@ -74,6 +74,7 @@ fn stuck(what: Loop) -> &'static str {
         Loop::SetMax => "stuck-set-max",
         Loop::Lock => "stuck-lock",
         Loop::Grace => "stuck-grace",
+        Loop::Barrier => "stuck-barrier",
         Loop::Drains => "stuck-drains",
         Loop::MemcgOfMm => "stuck-memcg-of-mm",
         Loop::TaskGetCss => "stuck-task-get-css",

@@ -103,7 +103,7 @@ impl Machine {
     /// No new work on the caches of `root` is begun, and what was begun is waited for.
     fn flush_caches<E: Env>(&self, e: &E, cpu: &mut Cpu, root: CacheRef) {
         self.cache(e, root).dying.store(e, 1);
-        self.grace(e, cpu);
+        self.rcu_barrier(e, cpu);
         loop {
             let mut queue = self.unbound.lock(e);
             let found = queue.iter().position(|work| matches!(work, Work::Slab(_)));
@@ -118,7 +118,7 @@ impl Machine {
         if children.iter().any(killed) && self.config.design.slab == SlabDesign::Caches53 {
             e.mark(Mark::DestroyMetKill);
             if !e.fault(Fault::B35) {
-                self.grace(e, cpu);
+                self.rcu_barrier(e, cpu);
             }
         }
     }

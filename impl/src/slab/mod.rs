@@ -264,7 +264,7 @@ impl Machine {
             SlabWork::Kill(cache) => self.kill_cache(e, cpu.id, cache),
             SlabWork::ShutDown(cache) => self.shutdown_cache(e, cpu.id, cache),
             SlabWork::Release(cache) => {
-                self.grace(e, cpu);
+                self.rcu_barrier(e, cpu);
                 self.release_cache(e, cache);
             }
         }

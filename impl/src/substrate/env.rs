@@ -174,6 +174,8 @@ pub enum Loop {
     Grace,
     /// Waiting for drains of other CPUs.
     Drains,
+    /// Waiting for callbacks that somebody else runs.
+    Barrier,
     /// Looking for a reference to the group that an mm charges.
     MemcgOfMm,
     /// Looking for a reference to the group of a task.

@@ -37,6 +37,8 @@ struct Callbacks {
     waiting: VecDeque<Callback>,
     /// Callbacks that have been taken out, ever.
     taken: u64,
+    /// The numbers of those that somebody is in the middle of.
+    running: Vec<u64>,
 }
 
 impl Callbacks {
@@ -45,14 +47,23 @@ impl Callbacks {
         self.taken + self.waiting.len() as u64
     }
 
-    /// The oldest callback, unless it was queued as number `end` or later.
-    fn take_before(&mut self, end: u64) -> Option<Callback> {
+    /// The oldest callback and its number, unless that is `end` or later. The one that was `finished` before it is not
+    /// running any more.
+    fn take_before(&mut self, end: u64, finished: Option<u64>) -> Option<(u64, Callback)> {
+        self.running.retain(|number| Some(*number) != finished);
         if self.taken >= end {
             return None;
         }
         let callback = self.waiting.pop_front()?;
+        let number = self.taken;
         self.taken += 1;
-        Some(callback)
+        self.running.push(number);
+        Some((number, callback))
+    }
+
+    /// Whether every callback before number `end` has run.
+    fn have_run_before(&self, end: u64) -> bool {
+        self.taken >= end && self.running.iter().all(|number| *number >= end)
     }
 }
 
@@ -62,7 +73,9 @@ impl Rcu {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.callbacks.get_mut().waiting.clear();
+        let callbacks = self.callbacks.get_mut();
+        callbacks.waiting.clear();
+        callbacks.running.clear();
     }
 
     pub(crate) fn call<E: Env>(&self, e: &E, callback: Callback) {
@@ -145,15 +158,30 @@ impl Machine {
         }
     }
 
+    /// Let a grace period elapse, and wait for the callbacks that were queued before it: also for those that somebody
+    /// else is in the middle of.
+    pub(crate) fn rcu_barrier<E: Env>(&self, e: &E, cpu: &mut Cpu) {
+        let end = self.rcu.callbacks.lock(e).end();
+        self.grace(e, cpu);
+        while !self.rcu.callbacks.lock(e).have_run_before(end) {
+            if !e.retry(Loop::Barrier, Label::new(What::Callbacks, 0)) {
+                break;
+            }
+        }
+    }
+
     /// Let a grace period elapse, then run the callbacks that were waiting when it began, unless the end of another
     /// one has run them. The number run.
     pub fn grace<E: Env>(&self, e: &E, cpu: &mut Cpu) -> usize {
         let end = self.rcu.callbacks.lock(e).end();
         self.synchronize_rcu(e);
         let mut run = 0;
+        let mut finished = None;
         loop {
             // Queued later, a callback waits for a later grace period.
-            let Some(callback) = self.rcu.callbacks.lock(e).take_before(end) else { return run };
+            let taken = self.rcu.callbacks.lock(e).take_before(end, finished);
+            let Some((number, callback)) = taken else { return run };
+            finished = Some(number);
             run += 1;
             match callback {
                 Callback::FreeMemcg(memcg) => {
