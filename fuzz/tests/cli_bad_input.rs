@@ -193,7 +193,7 @@ fn wrong_usage() {
         (&["run", "--jobs", "0"], "0 is not in"),
         (&["run", "--jobs", "many"], "many"),
         (&["run", "--seed", "99999999999999999999"], "99999999999999999999"),
-        (&["run", "--engine", "interleave"], "lockstep"),
+        (&["run", "--engine", "interleaved"], "lockstep"),
         (&["run", "--design", "nothing"], "stock-single-slot"),
         (&["run", "--fault", "S99"], "S9"),
         (&["run", "--format", "xml"], "json"),

@@ -48,12 +48,12 @@
 //! @0 assert refs A 3                   # css references
 //! @0 assert cache.refs k1 A 2          # references of the cache that k1 has for A
 //! @0 p4 = page.file A fail=insert      # and: `page.anon A [huge]`, page.hugetlb
-//! @0 free.list p1 p2                   # up to four pages in one batch
+//! @0 free.list p3 p4                   # up to four pages in one batch
 //! @0 f1 = shmem.file
 //! @0 shmem.fault f1 A huge -> 0        # the version that the page contains; `small` for a small page
 //! @0 shmem.write f1                    # and: shmem.out, shmem.written, shmem.punch, swap.notify
 //! @0 shmem.lookup f1 A                 # then: shmem.read, .lock, .confirm, .charge, .insert, .finish
-//! @1 shmem.punch f1 -> stranded
+//! @0 shmem.punch f1 -> stranded
 //! @0 swap.reclaim                      # and: `swapoff PATH`
 //! @0 assert stranded 0                 # and: slots
 //! ```

@@ -19,7 +19,7 @@ fn random_program(dice: &mut Dice) -> Program {
         slots: dice.pick(&[0, 1, 64, 200, 4096]),
         ..Header::default()
     };
-    let mut free: [Vec<u16>; 9] = std::array::from_fn(|kind| {
+    let mut free: [Vec<u16>; 10] = std::array::from_fn(|kind| {
         let mut names: Vec<u16> = (u16::from(kind == 0)..400).chain([4095]).collect();
         // Mostly in order, now and then not.
         for _ in 0..dice.below(4) {

@@ -175,7 +175,8 @@ fn most_steps_can_be_run() {
     }
     for profile in [Profile::Swarm, Profile::Tiny, Profile::Scenario] {
         let profile = usize::from(profile.byte());
-        assert!(skipped[profile] * 7 < steps[profile], "skipped {skipped:?} of {steps:?}");
+        // One in six: the stages of a fault on a file have to come in order, and are dealt out of it now and then.
+        assert!(skipped[profile] * 6 < steps[profile], "skipped {skipped:?} of {steps:?}");
     }
     for (kind, errno) in [
         (Kind::Mkdir, Errno::NoSpace),
