@@ -51,7 +51,7 @@ fn the_documented_example_is_readable() {
     let example = lines.map_while(|line| line.strip_prefix("//! ")).take_while(|line| *line != "```");
     let text = example.collect::<Vec<_>>().join("\n");
     match read(text.as_bytes(), Reading::Strict) {
-        Ok(program) => assert_eq!(program.steps.len(), 36),
+        Ok(program) => assert_eq!(program.steps.len(), 45),
         Err(errors) => panic!("{errors}"),
     }
 }
