@@ -1,0 +1,421 @@
+//! One execution: the lanes begin and end operations until all of them are through.
+
+use super::Interleave;
+use super::board::Pace;
+use super::directory::Made;
+use super::lane::{Job, Lane, Pin, Signal};
+use super::schedule;
+use crate::check::{Broken, Delegation};
+use crate::engine::apply::Bindings;
+use crate::engine::lockstep::insisted;
+use crate::engine::record::Recorder;
+use crate::engine::timeline::{Happening, Switch};
+use crate::engine::{asserts, oops};
+use crate::program::{Action, Program};
+use crate::tally::Tally;
+use crate::trace::{Kind, Role, visit};
+use crate::violation::Violation;
+use std::rc::Rc;
+use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp, Step};
+
+/// What one lane has to do.
+#[derive(Debug, Default)]
+pub(super) struct Member {
+    /// Its steps in the program.
+    pub(super) steps: Vec<usize>,
+    pub(super) next: usize,
+    /// The step that it is in the middle of.
+    pub(super) busy: Option<(usize, Step)>,
+    pub(super) bindings: Bindings,
+    pub(super) began: usize,
+    /// Where the charge through an mm that it is in the middle of might have landed, at each moment since it began.
+    pub(super) delegated: Vec<Delegation>,
+    /// Operations that decide about it and were under way meanwhile.
+    pub(super) overlaps: usize,
+}
+
+impl Interleave {
+    /// One execution.
+    pub(super) fn execute(
+        &mut self,
+        program: &Program,
+        tally: &mut Tally,
+        record: bool,
+    ) -> Result<(), Box<Violation>> {
+        tally.executions += 1;
+        self.core.reset(program, record);
+        self.shared.log.reset(record);
+        self.recorder = record.then(|| Recorder::new(program));
+        let result = self.execute_steps(program, tally);
+        self.core.env.take_marks(&mut tally.goals, &crate::goals::BY_MARK);
+        tally.preemptions += self.shared.board.preemptions.get();
+        result
+    }
+
+    fn execute_steps(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        let first = program.parallel.unwrap_or(program.steps.len()).min(program.steps.len());
+        for (index, step) in program.steps[..first].iter().enumerate() {
+            self.core
+                .step(index, step, tally, self.recorder.as_mut())
+                .map_err(|broken| self.core.violation(program, index, *broken))?;
+            if let Some(recorder) = &mut self.recorder {
+                self.core.note_owners(recorder);
+            }
+        }
+        self.gather(program, first);
+        let result = self.run_lanes(program, tally);
+        if result.is_err() {
+            self.keep_moment();
+        }
+        self.disperse();
+        result.map_err(|(index, broken)| self.core.violation(program, index, *broken))?;
+        let end = program.steps.len();
+        self.finish(end, tally).map_err(|(index, broken)| self.core.violation(program, index, *broken))
+    }
+
+    /// Prepare the lanes.
+    fn gather(&mut self, program: &Program, first: usize) {
+        let cpus = self.core.cpus.len();
+        while self.lanes.len() < cpus {
+            self.lanes.push(Lane::new(self.lanes.len(), &self.shared));
+        }
+        let board = &self.shared.board;
+        board.reset();
+        self.shared.directory.borrow_mut().copy(&self.core.books);
+        self.claims.clear();
+        self.outcomes.clear();
+        (self.unordered, self.ambiguous, self.overlaps) = (false, false, false);
+        self.obscure = false;
+        self.refuted = None;
+        self.refuted_work = false;
+        if self.checked {
+            self.base.clone_from(&self.core.model);
+        }
+        self.extra = 0;
+        for member in &mut self.crew[..cpus] {
+            member.steps.clear();
+            member.next = 0;
+            member.busy = None;
+            member.bindings.clone_from(&self.core.bindings);
+        }
+        for (index, step) in program.steps.iter().enumerate().skip(first) {
+            self.crew[step.cpu().index()].steps.push(index);
+        }
+        let mut bound = board.bound_work.get();
+        for cpu in 0..cpus {
+            if self.core.machine.has_bound_work(cpu) {
+                bound.insert(cpu);
+            }
+        }
+        board.bound_work.set(bound);
+        board.unbound_work.set(self.core.machine.has_unbound_work());
+    }
+
+    /// Which lanes can begin their next operation.
+    fn refresh(&mut self, program: &Program) {
+        let board = &self.shared.board;
+        let mut idle = schedule::Lanes::default();
+        for lane in 0..self.core.cpus.len() {
+            let member = &self.crew[lane];
+            if member.busy.is_some() {
+                continue;
+            }
+            let up = self.core.machine.cpu_online(lane);
+            let next = member.steps.get(member.next);
+            let parked = self.crew.iter().any(|other| {
+                other.busy.is_some_and(|(_, step)| step.op == Op::CpuDown { target: CpuId(lane as u8) })
+            });
+            // A CPU in the middle of something of its own runs no work.
+            let work = Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
+            if next.is_none() && up && !parked && self.core.model.admits(&work).is_ok() {
+                idle.insert(lane);
+            }
+            let can_begin = next.is_some_and(|&index| match program.steps[index].action {
+                // A CPU goes down between two operations of its own.
+                Action::Op(step) => match step.op {
+                    Op::CpuDown { target } => {
+                        self.crew.get(target.index()).is_none_or(|other| other.busy.is_none())
+                    }
+                    _ => up || !self.comes_up(program, lane),
+                },
+                Action::Assert(..) => true,
+            });
+            board.set_ready(lane, can_begin && !parked);
+        }
+        board.idle.set(idle);
+    }
+
+    /// Whether another lane is still to bring this CPU up.
+    fn comes_up(&self, program: &Program, lane: usize) -> bool {
+        let brings = |index: &usize| {
+            matches!(program.steps[*index].action,
+                Action::Op(step) if step.op == Op::CpuUp { target: CpuId(lane as u8) })
+        };
+        self.crew.iter().any(|member| {
+            let busy =
+                member.busy.is_some_and(|(_, step)| step.op == Op::CpuUp { target: CpuId(lane as u8) });
+            busy || member.steps.get(member.next..).is_some_and(|rest| rest.iter().any(brings))
+        })
+    }
+
+    /// Run the lanes until all of them have ended.
+    fn run_lanes(&mut self, program: &Program, tally: &mut Tally) -> Result<(), (usize, Box<Broken>)> {
+        self.refresh(program);
+        let mut before: Option<usize> = None;
+        loop {
+            let mut ready = self.shared.board.ready();
+            if ready.is_empty() {
+                self.shared.board.wake_spinners();
+                ready = self.shared.board.ready();
+            }
+            if ready.is_empty() {
+                return match self.crew.iter().any(|member| member.busy.is_some()) {
+                    true => self.deadlocked(program),
+                    false => Ok(()),
+                };
+            }
+            let mut lane = self.shared.board.choose(None, ready);
+            if let Some(before) = before.filter(|&before| before != lane)
+                && self.shared.board.switch.get().is_none()
+            {
+                let ended = self.crew[before].next >= self.crew[before].steps.len();
+                self.shared.board.switch.set(Some(if ended { Switch::Ended } else { Switch::Between }));
+            }
+            loop {
+                if self.crew[lane].busy.is_none() && !self.begin(program, lane, tally)? {
+                    before = Some(lane);
+                    break;
+                }
+                let signal = self.lanes[lane].resume();
+                if let Some(oops) = self.core.env.oops_seen()
+                    && self.checked
+                {
+                    let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                    if signal == Signal::Ended
+                        && let Some((_, step)) = self.crew[lane].busy
+                    {
+                        // It is not to run once more.
+                        self.give_back(lane, &step);
+                    }
+                    oops::judge(&self.core, oops).map_err(|broken| (index, broken))?;
+                }
+                match signal {
+                    Signal::Switch => {
+                        lane = self.shared.board.next.get();
+                        continue;
+                    }
+                    Signal::Waits => before = None,
+                    Signal::Ended => {
+                        before = Some(lane);
+                        let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                        self.end(program, lane, tally).map_err(|broken| (index, broken))?;
+                    }
+                }
+                break;
+            }
+        }
+    }
+
+    /// Begin a lane's next operation. `false` if there is nothing to run: it was skipped, or is an assertion.
+    fn begin(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        tally: &mut Tally,
+    ) -> Result<bool, (usize, Box<Broken>)> {
+        let member = &mut self.crew[lane];
+        let (index, step) = match member.steps.get(member.next) {
+            Some(&index) => {
+                member.next += 1;
+                match program.steps[index].action {
+                    Action::Op(step) => (index, step),
+                    Action::Assert(cpu, assertion) => {
+                        self.refresh(program);
+                        return match asserts::check(&self.core, cpu, assertion) {
+                            Ok(()) => Ok(false),
+                            Err(broken) => Err((index, broken)),
+                        };
+                    }
+                }
+            }
+            // A CPU that has nothing else to do runs queued work.
+            None => {
+                self.extra += 1;
+                tally.extra_work += 1;
+                let op = Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
+                (program.steps.len() + self.extra - 1, op)
+            }
+        };
+        let excluded = matches!(
+            step.op,
+            Op::Quiesce
+                | Op::Mapped(MappedOp::ForceEmpty { .. })
+                | Op::Shmem(ShmemOp::Swapoff { .. } | ShmemOp::Lookup { .. })
+        );
+        self.core.model.hold([]);
+        let bindings = &self.crew[lane].bindings;
+        let mut known = true;
+        visit(&mut Action::Op(step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
+        let admitted = known
+            && !excluded
+            && self.core.model.admits(&step).is_ok()
+            && self.claims.take(lane, &step, &self.core.model);
+        if !admitted {
+            self.skipped(program, lane, index, tally).map_err(|broken| (index, broken))?;
+            return Ok(false);
+        }
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::Begin);
+        let pins = self.pins(&step);
+        let member = &mut self.crew[lane];
+        member.busy = Some((index, step));
+        member.began = self.outcomes.len();
+        // Versions are counted for all lanes together.
+        member.bindings.versions.clone_from(&self.core.bindings.versions);
+        self.watch_delegation(lane, &step);
+        let member = &mut self.crew[lane];
+        let bindings = std::mem::take(&mut member.bindings);
+        let mut borrow = |cpu: usize| {
+            std::mem::replace(&mut self.core.cpus[cpu], self.spare.pop().expect("a spare CPU for each"))
+        };
+        let dead = match step.op {
+            Op::CpuDown { target } => Some(borrow(target.index())),
+            _ => None,
+        };
+        let job = Job {
+            machine: Rc::clone(&self.core.machine),
+            hunting: Rc::clone(&self.core.env),
+            cpu: borrow(lane),
+            dead,
+            bindings,
+            mode: self.core.model.config().mode,
+            step,
+            index,
+            fail: step.fail,
+            pins,
+            watched: self.checked,
+            outcome: None,
+            panic: None,
+        };
+        self.lanes[lane].give(Box::new(job));
+        self.shared.board.set_ready(lane, true);
+        self.refresh(program);
+        Ok(true)
+    }
+
+    /// The groups that an operation names, to be looked up.
+    fn pins(&self, step: &Step) -> [Option<Pin>; 2] {
+        let mut pins = [None; 2];
+        let mut free = pins.iter_mut();
+        visit(&mut Action::Op(*step), |role, kind, n| {
+            let memcg = (role == Role::Use && kind == Kind::Group)
+                .then(|| self.core.bindings.groups[usize::from(*n)])
+                .flatten();
+            if let Some(memcg) = memcg
+                && let Some(pin) = free.next()
+            {
+                // One that has been removed is found through a folio of it.
+                let online = self.core.model.life(GroupId(*n)) == Some(GroupLife::Online);
+                *pin = Some(Pin { memcg, online });
+            }
+        });
+        pins
+    }
+
+    fn skipped(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        index: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        tally.skipped += 1;
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::Skip);
+        self.keep_step(index, None);
+        self.refresh(program);
+        program.steps.get(index).map_or(Ok(()), |step| insisted(step, None))
+    }
+
+    /// Take back what the lane's operation worked on.
+    fn end(&mut self, program: &Program, lane: usize, tally: &mut Tally) -> Result<(), Box<Broken>> {
+        let Some((index, step)) = self.crew[lane].busy else { return Ok(()) };
+        let outcome = self.give_back(lane, &step);
+        self.shared.board.set_ready(lane, false);
+        self.refresh(program);
+        let Some(outcome) = outcome else {
+            return self.skipped_late(program, lane, index, tally);
+        };
+        self.shared.log.tell(&self.shared.board, lane, index, || Happening::End(outcome));
+        if !self.checked {
+            // The next operation of the lane is admitted for what this one has done.
+            self.core.model.commit_admitted(&step, outcome);
+            return Ok(());
+        }
+        self.keep_names(lane);
+        let judged = self.judge(lane, index, &step, outcome, tally);
+        self.shared.board.flights[lane].borrow_mut().clear();
+        self.shared.board.asks_nothing(lane);
+        judged?;
+        self.check_calm(tally)?;
+        program.steps.get(index).map_or(Ok(()), |step| insisted(step, Some(outcome)))
+    }
+
+    /// An operation that did not find a group when it looked it up.
+    fn skipped_late(
+        &mut self,
+        program: &Program,
+        lane: usize,
+        index: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        self.shared.board.flights[lane].borrow_mut().clear();
+        self.shared.board.asks_nothing(lane);
+        self.skipped(program, lane, index, tally)
+    }
+
+    fn give_back(&mut self, lane: usize, step: &Step) -> Option<Outcome> {
+        self.crew[lane].busy = None;
+        self.claims.release(lane);
+        let job = self.lanes[lane].take()?;
+        let Job { cpu, dead, bindings, outcome, panic, .. } = *job;
+        self.spare.push(std::mem::replace(&mut self.core.cpus[lane], cpu));
+        if let Some(dead) = dead {
+            let id = dead.id();
+            self.spare.push(std::mem::replace(&mut self.core.cpus[id], dead));
+        }
+        if let Some(payload) = panic {
+            std::panic::resume_unwind(payload);
+        }
+        while let Some(made) = self.shared.directory.borrow_mut().take_made(lane) {
+            match made {
+                Made::Group { group, parent, memcg } => {
+                    self.core.books.born(&self.core.machine, group, parent, memcg);
+                }
+                Made::Cache { name, cache } => self.core.books.cache_made(name, cache),
+            }
+        }
+        self.core.bindings.adopt(&bindings, step, lane);
+        self.crew[lane].bindings = bindings;
+        outcome
+    }
+
+    /// Bring every lane to the end of its operation, however.
+    fn disperse(&mut self) {
+        let board = &self.shared.board;
+        board.pace.set(Pace::Ending);
+        let mut patience = 64;
+        while self.crew.iter().any(|member| member.busy.is_some()) {
+            for lane in 0..self.core.cpus.len() {
+                if let Some((_, step)) = self.crew[lane].busy
+                    && self.lanes[lane].resume() == Signal::Ended
+                {
+                    self.give_back(lane, &step);
+                }
+            }
+            patience -= 1;
+            if patience == 0 {
+                self.shared.board.pace.set(Pace::Abandoning);
+            }
+        }
+        self.shared.board.pace.set(Pace::Scheduled);
+    }
+}
