@@ -147,6 +147,8 @@ faults! {
         "a page that is moved keeps its css reference to the group that it came from";
     N1, "N1", "this project",
         "a counter is read, added to and written back: what another CPU does to it in between is lost";
+    N2, "N2", "this project",
+        "rmdir does not look again, under the lock of the tree, whether the group is still there: it is offlined twice";
     S18, "S18", "seed 003, reparenting of kmem_caches",
         "reparenting hands caches to the parent without a reference to it";
     S19, "S19", "seed 003, references of a kmem_cache",

@@ -176,10 +176,15 @@ impl Machine {
     /// queued as a work item that is bound to no CPU.
     ///
     /// # Errors
-    /// [`Errno::Busy`] while it has children that have not been removed, or tasks that are not exiting.
+    /// [`Errno::NoDev`] if it has been removed already, [`Errno::Busy`] while it has children that have not been
+    /// removed, or tasks that are not exiting.
     pub fn rmdir<E: Env>(&self, e: &E, memcg: MemcgRef) -> Result<(), Errno> {
         let _tree = self.tree.lock(e);
         let node = self.memcgs.get(e, memcg);
+        // Two that remove the same group have both found it; only the tree lock tells them apart.
+        if !self.is_online(e, memcg) && !e.fault(Fault::N2) {
+            return Err(Errno::NoDev);
+        }
         if node.css.children.load(e) != 0 || node.css.tasks.load(e) != 0 {
             return Err(Errno::Busy);
         }

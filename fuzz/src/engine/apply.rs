@@ -211,7 +211,13 @@ impl<E: Env> Applier<'_, E> {
                 }
                 outcome
             }
-            Op::Rmdir { group } => done(m.rmdir(e, b.groups[group.index()].expect(BOUND))).0,
+            Op::Rmdir { group } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                match m.memcg(memcg) {
+                    Some(_) => done(m.rmdir(e, memcg)).0,
+                    None => Outcome::Refused(Errno::NoDev),
+                }
+            }
             Op::SetMax { group, max } => {
                 let memcg = b.groups[group.index()].expect(BOUND);
                 if self.mode == Mode::V2 {

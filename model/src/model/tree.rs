@@ -186,16 +186,17 @@ impl Model {
     }
 
     pub(super) fn admits_rmdir(&self, group: GroupId) -> Result<(), Skip> {
-        self.admits_online(group)?;
+        self.groups.live(group.index())?;
         self.admits_below_root(group)?;
         self.admits_out_of_moves(group)?;
         self.admits_out_of_faults(group)
     }
 
-    /// Only online children and tasks that run in it hinder; children that are removed already do not, nor do tasks
-    /// in the middle of their exit.
+    /// A group is removed once: whoever comes second finds that under the lock of the tree. Only online children and
+    /// tasks that run in it hinder; children that are removed already do not, nor do tasks in the middle of their exit.
     pub(super) fn rmdir_answer(&self, group: GroupId) -> Outcome {
         match self.groups.get(group.index()) {
+            Some(found) if !found.is_online() => Outcome::Refused(Errno::NoDev),
             Some(found) if found.online_children == 0 && found.populated == 0 => Outcome::Done,
             _ => Outcome::Refused(Errno::Busy),
         }

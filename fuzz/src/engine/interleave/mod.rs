@@ -37,6 +37,7 @@ mod timeline;
 mod verdict;
 
 pub(super) use claims::consumed;
+pub(super) use order::Blind;
 pub(super) use verdict::named_groups;
 
 use super::Recording;

@@ -16,7 +16,7 @@ const MOST_OPERATIONS: usize = 20;
 const MOST_MODELS: usize = 4000;
 
 /// What is known of the stocks when a past operation is looked at again: nothing that excuses it.
-struct Blind;
+pub(in crate::engine) struct Blind;
 
 impl Witness for Blind {
     fn usage(&self, _group: GroupId) -> Pages {

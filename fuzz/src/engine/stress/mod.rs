@@ -21,7 +21,7 @@ pub use overlap::Overlap;
 pub use split::{Parts, split};
 
 use super::apply::quiesce;
-use super::interleave::named_groups;
+use super::interleave::{Blind, named_groups};
 use super::lockstep::Lockstep;
 use super::{Recording, oops};
 use crate::check::{Broken, World};
@@ -31,7 +31,7 @@ use crate::trace::Labels;
 use crate::violation::{Invariant, Violation};
 use lane::{Lane, Made, Report, Start};
 use stocktake_impl::Faults;
-use stocktake_model::{CpuId, GroupId, Op, Outcome, Ran};
+use stocktake_model::{CpuId, Grade, GroupId, Model, Op, Outcome, Ran, SlabOp, Step};
 
 /// The engine's state, kept between executions.
 #[derive(Debug, Default)]
@@ -160,6 +160,8 @@ impl Stress {
             core.model.hold(named_groups(&ended.step));
             let changes = !matches!(outcome, Outcome::Refused(_));
             followed &= !changes || core.model.admits(&ended.step).is_ok();
+            // Whom it concerns is settled in the middle of an operation: the model may be asked at another moment.
+            followed &= !matches!(outcome, Outcome::To(_)) || accepts(&core.model, &ended.step, outcome);
             core.model.commit(&ended.step, outcome);
             core.bindings.adopt(&report.bindings, &ended.step, ended.step.cpu.index());
         }
@@ -192,6 +194,11 @@ impl Stress {
     }
 }
 
+/// Whether the model accepts an answer, whatever the stocks held at the time.
+fn accepts(model: &Model, step: &Step, outcome: Outcome) -> bool {
+    model.first(step) == outcome || model.allowed(step, &Blind).grade(outcome) != Grade::Violation
+}
+
 /// Whether an operation gives something back, or takes something away: it may have taken effect as late as it ended.
 /// All others may have as early as they began.
 fn gives_back(op: &Op) -> bool {
@@ -206,5 +213,6 @@ fn gives_back(op: &Op) -> bool {
             | Op::ObjcgGet { .. }
             | Op::ObjCharge { .. }
             | Op::SwapOut { .. }
+            | Op::Slab(SlabOp::Alloc { .. })
     )
 }
