@@ -4,7 +4,7 @@
 //! within one run, in short samples; it is taken round by round, and its median and the middle half of its values are
 //! shown. A benchmark framework compares a contender with its own past instead, which is why none is used.
 //!
-//! `cargo bench` prints one table and writes `stocktake/bench.json` below the target folder. A missed goal is shown,
+//! `cargo bench` prints one table (`cargo bench --bench ratios -- schedules` measures a part) and writes `stocktake/bench.json` below the target folder. A missed goal is shown,
 //! and is no error: these are measurements, not tests. Run in any other way, as by `cargo test --benches`, everything
 //! is run once to see that it runs, and nothing is reported.
 
@@ -23,17 +23,33 @@ use report::Row;
 use sampling::Effort;
 use std::process::ExitCode;
 
+/// What is measured, by the name that asks for it.
+const GROUPS: [(&str, fn(Effort) -> Vec<Row>); 7] = [
+    ("hot-path", hot_path::rows),
+    ("two-threads", two_threads::rows),
+    ("lockstep", lockstep::rows),
+    ("state-machine", state_machine::rows),
+    ("schedules", schedules::rows),
+    ("many-groups", |effort| vec![many_groups::row(effort)]),
+    ("populations", populations::rows),
+];
+
 fn main() -> ExitCode {
-    let measuring = std::env::args().any(|argument| argument == "--bench");
+    let (options, names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    let measuring = options.iter().any(|option| option == "--bench");
+    if let Some(unknown) = names.iter().find(|name| GROUPS.iter().all(|(group, _)| group != name)) {
+        let known = GROUPS.map(|(group, _)| group).join(", ");
+        eprintln!("error: no benchmark is called {unknown}; there are {known}");
+        return ExitCode::from(2);
+    }
     let effort = if measuring { Effort::FULL } else { Effort::SMOKE };
     let mut rows: Vec<Row> = Vec::new();
-    rows.extend(hot_path::rows(effort));
-    rows.extend(two_threads::rows(effort));
-    rows.extend(lockstep::rows(effort));
-    rows.extend(state_machine::rows(effort));
-    rows.extend(schedules::rows(effort));
-    rows.push(many_groups::row(effort));
-    rows.extend(populations::rows(effort));
+    for (group, measure) in GROUPS {
+        if names.is_empty() || names.iter().any(|name| name == group) {
+            rows.extend(measure(effort));
+        }
+    }
     if !measuring {
         println!("{} benchmarks run; `cargo bench` measures them", rows.len());
         return ExitCode::SUCCESS;

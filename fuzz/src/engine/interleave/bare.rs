@@ -3,11 +3,11 @@
 
 use super::board::MOST_LANES;
 use super::env::LaneEnv;
-use super::lane::{STACK, Shared, Signal};
+use super::lane::{Routine, STACK, Shared, Signal};
 use crate::engine::hunting::{Hunting, Injected};
 use crate::program::Drive;
 use corosensei::stack::DefaultStack;
-use corosensei::{Coroutine, CoroutineResult, Yielder};
+use corosensei::{Coroutine, Yielder};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use stocktake_impl::{Config, Cpu, Env, Machine};
@@ -26,7 +26,7 @@ pub struct Bare<W> {
     config: Config,
     inside: Rc<Inside<W>>,
     cpus: Vec<Cpu>,
-    lanes: Vec<Coroutine<(), Signal, (), DefaultStack>>,
+    lanes: usize,
 }
 
 struct Inside<W> {
@@ -48,7 +48,10 @@ impl<W: Work + 'static> Bare<W> {
             machine: RefCell::new(Rc::new(machine)),
             cpus: Default::default(),
         });
-        let lanes = (0..config.cpus.min(MOST_LANES)).map(|lane| coroutine(lane, &inside)).collect();
+        let lanes = config.cpus.min(MOST_LANES);
+        for lane in 0..lanes {
+            inside.shared.routines.put(lane, coroutine(lane, &inside));
+        }
         Bare { config, inside, cpus, lanes }
     }
 
@@ -68,34 +71,40 @@ impl<W: Work + 'static> Bare<W> {
         board.strategy().start(&Drive::Random(seed));
         for cpu in self.cpus.drain(..) {
             board.set_ready(cpu.id(), true);
+            board.set_busy(cpu.id(), true);
             let place = &self.inside.cpus[cpu.id()];
             place.set(Some(cpu));
         }
-        let mut running = self.lanes.len();
+        let mut running = self.lanes;
         while running > 0 {
             let ready = board.ready();
             assert!(!ready.is_empty(), "a deadlock: this can only be run with a design that is clean");
-            let mut lane = board.choose(None, ready);
-            loop {
-                match self.lanes[lane].resume(()) {
-                    CoroutineResult::Yield(Signal::Switch) => lane = board.next.get(),
-                    CoroutineResult::Yield(Signal::Waits) => break,
-                    CoroutineResult::Yield(Signal::Ended) | CoroutineResult::Return(()) => {
-                        board.set_ready(lane, false);
+            let lane = board.choose(None, ready);
+            board.next.set(lane);
+            while let Some(said) = self.inside.shared.routines.resume(board.next.get()) {
+                match said {
+                    Signal::Switch => continue,
+                    Signal::Waits => {}
+                    Signal::Ended => {
+                        board.set_ready(board.speaker.get(), false);
                         running -= 1;
-                        break;
                     }
                 }
+                break;
             }
         }
         self.cpus.extend(self.inside.cpus.iter().filter_map(Cell::take));
     }
 }
 
-fn coroutine<W: Work + 'static>(
-    lane: usize,
-    inside: &Rc<Inside<W>>,
-) -> Coroutine<(), Signal, (), DefaultStack> {
+/// The coroutines hold what is inside, and have their places there.
+impl<W> Drop for Bare<W> {
+    fn drop(&mut self) {
+        (0..self.lanes).for_each(|lane| self.inside.shared.routines.discard(lane));
+    }
+}
+
+fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine {
     let stack = DefaultStack::new(STACK).expect("memory for the stack of a lane");
     let inside = Rc::clone(inside);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
@@ -103,6 +112,7 @@ fn coroutine<W: Work + 'static>(
             let machine = Rc::clone(&inside.machine.borrow());
             let env = LaneEnv {
                 board: &inside.shared.board,
+                routines: &inside.shared.routines,
                 yielder,
                 hunting: &inside.hunting,
                 machine: &machine,
@@ -117,6 +127,7 @@ fn coroutine<W: Work + 'static>(
             inside.work.run(&env, &machine, &mut cpu, lane);
             drop(machine);
             inside.cpus[lane].set(Some(cpu));
+            inside.shared.board.speaker.set(lane);
             yielder.suspend(Signal::Ended);
         }
     })

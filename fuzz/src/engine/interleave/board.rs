@@ -40,13 +40,20 @@ pub(super) enum Pace {
 /// The state that lanes share.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    /// Lanes that can go on.
+    /// Lanes that can go on with their programs.
+    able: Cell<Lanes>,
+    /// The same, and CPUs that have nothing to do but work.
     ready: Cell<Lanes>,
+    /// Lanes in the middle of an operation.
+    busy: Cell<Lanes>,
+    /// The lane that has said something to the engine last.
+    pub(super) speaker: Cell<usize>,
     pub(super) pace: Cell<Pace>,
     strategy: RefCell<Strategy>,
     /// The lane chosen last.
     pub(super) next: Cell<usize>,
     waits: [Cell<Wait>; MOST_LANES],
+    waiting: Cell<Lanes>,
     /// Locks that lanes hold.
     held: RefCell<Vec<(Label, usize)>>,
     /// Every choice so far, if they are kept.
@@ -62,17 +69,19 @@ pub(super) struct Board {
     /// CPUs whose drain the operation of each lane has asked for, and that have not drained since.
     asked: [Cell<Lanes>; MOST_LANES],
     /// Lanes that have ended, on CPUs that are up: work may be run there.
-    pub(super) idle: Cell<Lanes>,
+    idle: Cell<Lanes>,
     /// CPUs with bound work.
-    pub(super) bound_work: Cell<Lanes>,
-    pub(super) unbound_work: Cell<bool>,
+    bound_work: Cell<Lanes>,
+    unbound_work: Cell<bool>,
 }
 
 impl Board {
     pub(super) fn reset(&self) {
-        self.ready.set(Lanes::default());
+        self.able.set(Lanes::default());
+        self.busy.set(Lanes::default());
         self.pace.set(Pace::Scheduled);
         self.waits.iter().for_each(|wait| wait.set(Wait::Nothing));
+        self.waiting.set(Lanes::default());
         self.held.borrow_mut().clear();
         self.choices.borrow_mut().clear();
         self.points.set(0);
@@ -84,6 +93,7 @@ impl Board {
         self.idle.set(Lanes::default());
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
+        self.ready.set(Lanes::default());
     }
 
     /// The flush mark of a CPU was raised, or found raised, by a lane; or it was lowered, since the CPU has drained.
@@ -123,7 +133,11 @@ impl Board {
     /// Lanes that can go on, CPUs included that have nothing to do but work.
     #[inline]
     pub(super) fn ready(&self) -> Lanes {
-        let mut ready = self.ready.get();
+        self.ready.get()
+    }
+
+    fn set_ready_again(&self) {
+        let mut ready = self.able.get();
         let idle = self.idle.get();
         if !idle.is_empty() {
             idle.iter().filter(|&lane| self.bound_work.get().has(lane)).for_each(|lane| ready.insert(lane));
@@ -131,17 +145,37 @@ impl Board {
                 ready.insert(idle.first());
             }
         }
-        ready
+        self.ready.set(ready);
     }
 
     pub(super) fn set_ready(&self, lane: usize, can_go_on: bool) {
-        let mut ready = self.ready.get();
-        if can_go_on {
-            ready.insert(lane)
-        } else {
-            ready.remove(lane)
-        }
-        self.ready.set(ready);
+        change(&self.able, lane, can_go_on);
+        self.set_ready_again();
+    }
+
+    pub(super) fn set_idle(&self, idle: Lanes) {
+        self.idle.set(idle);
+        self.set_ready_again();
+    }
+
+    pub(super) fn set_bound_work(&self, cpu: usize, some: bool) {
+        change(&self.bound_work, cpu, some);
+        self.set_ready_again();
+    }
+
+    pub(super) fn set_unbound_work(&self, some: bool) {
+        self.unbound_work.set(some);
+        self.set_ready_again();
+    }
+
+    /// Whether a lane is in the middle of an operation.
+    #[inline]
+    pub(super) fn is_busy(&self, lane: usize) -> bool {
+        self.busy.get().has(lane)
+    }
+
+    pub(super) fn set_busy(&self, lane: usize, busy: bool) {
+        change(&self.busy, lane, busy);
     }
 
     /// Choose among lanes of which there is at least one.
@@ -161,6 +195,7 @@ impl Board {
     /// The lane has to wait; it is switched away from.
     pub(super) fn wait(&self, lane: usize, wait: Wait) {
         self.waits[lane].set(wait);
+        change(&self.waiting, lane, true);
         self.set_ready(lane, false);
     }
 
@@ -170,9 +205,11 @@ impl Board {
 
     #[inline]
     fn wake(&self, ends: impl Fn(Wait) -> bool) {
-        for (lane, wait) in self.waits.iter().enumerate() {
-            if wait.get() != Wait::Nothing && ends(wait.get()) {
+        for lane in self.waiting.get().iter() {
+            let wait = &self.waits[lane];
+            if ends(wait.get()) {
                 wait.set(Wait::Nothing);
+                change(&self.waiting, lane, false);
                 self.set_ready(lane, true);
             }
         }
@@ -186,7 +223,7 @@ impl Board {
     /// Whether anybody waits. Asked first, as it is seldom so.
     #[inline]
     fn somebody_waits(&self) -> bool {
-        self.waits.iter().any(|wait| wait.get() != Wait::Nothing)
+        !self.waiting.get().is_empty()
     }
 
     /// A word was changed.
@@ -246,4 +283,14 @@ impl Board {
     pub(super) fn in_flight(&self, label: Label) -> i64 {
         self.flights.iter().map(|flight| flight.borrow().added(label)).sum()
     }
+}
+
+#[inline]
+fn change(set: &Cell<Lanes>, lane: usize, insert: bool) {
+    let mut lanes = set.get();
+    match insert {
+        true => lanes.insert(lane),
+        false => lanes.remove(lane),
+    }
+    set.set(lanes);
 }

@@ -1,7 +1,8 @@
 //! The environment of a lane: every shared access is a point at which another lane may run.
 
 use super::board::{Board, Pace, Wait};
-use super::lane::{Abandoned, Signal};
+use super::lane::{Abandoned, Routines, Signal};
+use super::schedule::Lanes;
 use super::timeline::Log;
 use crate::check;
 use crate::engine::hunting::{Hunting, Injected};
@@ -18,6 +19,7 @@ const MOST_TRIES_ALONE: u32 = 20;
 /// One lane's environment, for one operation.
 pub(super) struct LaneEnv<'a> {
     pub(super) board: &'a Board,
+    pub(super) routines: &'a Routines,
     pub(super) yielder: &'a Yielder<(), Signal>,
     pub(super) hunting: &'a Hunting,
     pub(super) machine: &'a Machine,
@@ -32,10 +34,49 @@ pub(super) struct LaneEnv<'a> {
 }
 
 impl LaneEnv<'_> {
+    /// A point at which another lane could go on.
+    #[inline(never)]
+    fn point(&self, others_and_this: Lanes) {
+        let board = self.board;
+        if board.pace.get() != Pace::Scheduled {
+            return;
+        }
+        let next = board.choose(Some(self.lane), others_and_this);
+        if next != self.lane {
+            board.preemptions.set(board.preemptions.get() + 1);
+            board.next.set(next);
+            self.switch(Switch::Preempted);
+        }
+    }
+
+    /// The lane that was chosen runs, until this one is chosen again. Whatever the engine has to see goes there.
+    #[inline]
+    fn switch(&self, why: Switch) {
+        let board = self.board;
+        board.switch.set(Some(why));
+        board.speaker.set(self.lane);
+        let mut said = Signal::Switch;
+        while said == Signal::Switch && self.hunting.oops_seen().is_none() {
+            let next = board.next.get();
+            if next == self.lane {
+                return;
+            }
+            if !board.is_busy(next) {
+                break;
+            }
+            match self.routines.resume(next) {
+                Some(signal) => said = signal,
+                None => break,
+            }
+        }
+        self.yielder.suspend(said);
+    }
+
     /// Other lanes run until this one is chosen again.
-    fn switch(&self, signal: Signal, why: Switch) {
+    fn leave(&self, why: Switch) {
         self.board.switch.set(Some(why));
-        self.yielder.suspend(signal);
+        self.board.speaker.set(self.lane);
+        self.yielder.suspend(Signal::Waits);
     }
 
     /// A word that a check looks at was changed.
@@ -79,16 +120,10 @@ impl LaneEnv<'_> {
     #[cold]
     fn queue_changed(&self, label: Label) {
         if label.what == What::UnboundQueue {
-            self.board.unbound_work.set(self.machine.has_unbound_work());
+            self.board.set_unbound_work(self.machine.has_unbound_work());
         } else {
-            let mut bound = self.board.bound_work.get();
             let cpu = label.index as usize;
-            if self.machine.has_bound_work(cpu) {
-                bound.insert(cpu)
-            } else {
-                bound.remove(cpu)
-            }
-            self.board.bound_work.set(bound);
+            self.board.set_bound_work(cpu, self.machine.has_bound_work(cpu));
         }
     }
 
@@ -109,7 +144,7 @@ impl LaneEnv<'_> {
         } else {
             self.board.wait(self.lane, wait);
         }
-        self.switch(Signal::Waits, Switch::Waited);
+        self.leave(Switch::Waited);
     }
 }
 
@@ -119,19 +154,9 @@ impl Env for LaneEnv<'_> {
 
     #[inline]
     fn before(&self, _label: Label, _access: Access) {
-        let board = self.board;
-        if board.pace.get() != Pace::Scheduled {
-            return;
-        }
-        let ready = board.ready();
-        if ready.none_but(self.lane) {
-            return;
-        }
-        let next = board.choose(Some(self.lane), ready);
-        if next != self.lane {
-            board.preemptions.set(board.preemptions.get() + 1);
-            board.next.set(next);
-            self.switch(Signal::Switch, Switch::Preempted);
+        let ready = self.board.ready();
+        if !ready.none_but(self.lane) {
+            self.point(ready);
         }
     }
 
@@ -203,7 +228,7 @@ impl Env for LaneEnv<'_> {
         match (self.board.pace.get(), what) {
             (Pace::Abandoning, _) => self.abandon(),
             (Pace::Ending, Loop::Lock) => {
-                self.switch(Signal::Waits, Switch::Waited);
+                self.leave(Switch::Waited);
                 return true;
             }
             (Pace::Ending, _) => return false,

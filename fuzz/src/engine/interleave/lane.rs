@@ -70,20 +70,55 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) directory: RefCell<Directory>,
     jobs: [Cell<Option<Box<Job>>>; MOST_LANES],
+    pub(super) routines: Routines,
+}
+
+pub(super) type Routine = Coroutine<(), Signal, (), DefaultStack>;
+
+/// The coroutines, each in its place but while it has been resumed.
+///
+/// A lane that is preempted resumes the next one itself, if that is in the middle of an operation: half as many changes
+/// of stacks as over the engine. So the lanes that run are a chain from the engine to the one that runs now; a lane
+/// whose place is empty stands in that chain, and is come back to by what its followers yield.
+#[derive(Default)]
+pub(super) struct Routines([Cell<Option<Routine>>; MOST_LANES]);
+
+impl Routines {
+    pub(super) fn put(&self, lane: usize, routine: Routine) {
+        self.0[lane].set(Some(routine));
+    }
+
+    /// It goes, with whatever its stack holds.
+    pub(super) fn discard(&self, lane: usize) {
+        drop(self.0[lane].take());
+    }
+
+    /// Let a lane run, and those that it switches to, until one of them says what is not for another lane. `None` if it
+    /// stands in the chain already.
+    #[inline]
+    pub(super) fn resume(&self, lane: usize) -> Option<Signal> {
+        let mut routine = self.0[lane].take()?;
+        let said = match routine.resume(()) {
+            CoroutineResult::Yield(signal) => signal,
+            // Only without a job.
+            CoroutineResult::Return(()) => Signal::Ended,
+        };
+        self.0[lane].set(Some(routine));
+        Some(said)
+    }
 }
 
 /// One lane.
 pub(super) struct Lane {
     number: usize,
     shared: Rc<Shared>,
-    coroutine: Coroutine<(), Signal, (), DefaultStack>,
 }
 
 impl Lane {
     pub(super) fn new(number: usize, shared: &Rc<Shared>) -> Lane {
         let stack = DefaultStack::new(STACK).expect("memory for the stack of a lane");
         let inside = Rc::clone(shared);
-        let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
+        let routine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
             while let Some(mut job) = inside.jobs[number].take() {
                 let run = catch_unwind(AssertUnwindSafe(|| run(&mut job, &inside, yielder, number)));
                 if let Err(payload) = run
@@ -92,36 +127,45 @@ impl Lane {
                     job.panic = Some(payload);
                 }
                 inside.jobs[number].set(Some(job));
+                inside.board.speaker.set(number);
                 yielder.suspend(Signal::Ended);
             }
         });
-        Lane { number, shared: Rc::clone(shared), coroutine }
+        shared.routines.put(number, routine);
+        Lane { number, shared: Rc::clone(shared) }
     }
 
     /// Give it an operation, with which it begins when it is resumed.
     pub(super) fn give(&mut self, job: Box<Job>) {
         self.shared.jobs[self.number].set(Some(job));
+        self.shared.board.set_busy(self.number, true);
     }
 
-    /// Let it run until it says something.
+    /// Let it run until it, or a lane that it has switched to, says something to the engine: see
+    /// [`Board::speaker`](super::board::Board::speaker).
     #[inline]
     pub(super) fn resume(&mut self) -> Signal {
-        match self.coroutine.resume(()) {
-            CoroutineResult::Yield(signal) => signal,
-            // Only without a job.
-            CoroutineResult::Return(()) => Signal::Ended,
-        }
+        self.shared.routines.resume(self.number).expect("no lane runs while the engine does")
     }
 
     /// What it gives back after its operation has ended.
     pub(super) fn take(&mut self) -> Option<Box<Job>> {
+        self.shared.board.set_busy(self.number, false);
         self.shared.jobs[self.number].take()
+    }
+}
+
+/// The coroutine holds what is shared, and has its place there.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.routines.discard(self.number);
     }
 }
 
 fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usize) {
     let env = LaneEnv {
         board: &shared.board,
+        routines: &shared.routines,
         yielder,
         hunting: &job.hunting,
         machine: &job.machine,

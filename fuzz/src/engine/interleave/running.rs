@@ -101,14 +101,10 @@ impl Interleave {
         for (index, step) in program.steps.iter().enumerate().skip(first) {
             self.crew[step.cpu().index()].steps.push(index);
         }
-        let mut bound = board.bound_work.get();
         for cpu in 0..cpus {
-            if self.core.machine.has_bound_work(cpu) {
-                bound.insert(cpu);
-            }
+            board.set_bound_work(cpu, self.core.machine.has_bound_work(cpu));
         }
-        board.bound_work.set(bound);
-        board.unbound_work.set(self.core.machine.has_unbound_work());
+        board.set_unbound_work(self.core.machine.has_unbound_work());
     }
 
     /// Which lanes can begin their next operation.
@@ -142,7 +138,7 @@ impl Interleave {
             });
             board.set_ready(lane, can_begin && !parked);
         }
-        board.idle.set(idle);
+        board.set_idle(idle);
     }
 
     /// Whether another lane is still to bring this CPU up.
@@ -187,6 +183,7 @@ impl Interleave {
                     break;
                 }
                 let signal = self.lanes[lane].resume();
+                lane = self.shared.board.speaker.get();
                 if let Some(oops) = self.core.env.oops_seen()
                     && self.checked
                 {
