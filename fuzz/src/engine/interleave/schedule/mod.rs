@@ -62,19 +62,37 @@ impl Lanes {
     }
 
     /// The lane with so many others below it; counted again from the lowest if there are not so many.
+    ///
+    /// Looked up, as a loop that ends at random costs more than everything else at a point.
     #[inline(always)]
     pub(super) fn nth(self, n: usize) -> usize {
-        let mut rest = self.0;
-        for _ in 0..n % self.len().max(1) {
-            rest &= rest - 1;
-        }
-        Lanes(rest).first()
+        let len = self.len();
+        let n = if n < len { n } else { n % len.max(1) };
+        usize::from(NTH[usize::from(self.0)][n & 7])
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = usize> {
         (0..8).filter(move |&lane| self.has(lane))
     }
 }
+
+/// Of each set, its lanes in ascending order.
+static NTH: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut lane, mut n) = (0, 0);
+        while lane < 8 {
+            if set >> lane & 1 != 0 {
+                table[set][n] = lane as u8;
+                n += 1;
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    table
+};
 
 /// A point at which more than one lane can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
