@@ -92,6 +92,16 @@ pub fn write_as(path: &Path, text: &str) -> io::Result<()> {
     Draft::write(folder_of(path), &stem, text)?.place(path, text)
 }
 
+/// Put `text` in the place of what the file `path` has: whoever reads it finds the old text or the new one, whole.
+///
+/// # Errors
+/// Whatever the file system refuses; then the file is as it was.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let stem = file_stem(&path.file_name().unwrap_or_default().to_string_lossy());
+    let draft = Draft::write(folder_of(path), &stem, text)?;
+    fs::rename(&draft.path, path)
+}
+
 /// The folder that a file is in.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -11,6 +11,7 @@
 mod contenders;
 mod hot_path;
 mod lockstep;
+mod many_and_few;
 mod many_groups;
 mod populations;
 mod report;

@@ -1,13 +1,9 @@
 //! What a checked step costs beside a thousand groups, against what it costs beside a handful: the checks look only at
 //! what the step touched.
-//!
-//! Making the groups, and the full check at the end of a run, do grow with their number. So two programs are timed
-//! that differ only in the length of their body, which works on the same eight groups; the difference is the cost of
-//! the longer one's additional steps.
 
-use crate::lockstep::Runner;
+use crate::many_and_few::{Pair, many_over_few};
 use crate::report::{Goal, Row};
-use crate::sampling::{Effort, Ratio, fastest, take_turns, time_per_unit};
+use crate::sampling::Effort;
 use stocktake::program::{Header, Program, Step};
 use stocktake_model::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Op, Pages};
 
@@ -18,32 +14,13 @@ const ACTIVE: u16 = 8;
 /// Turns of the body.
 const SHORT: u16 = 50;
 const LONG: u16 = 850;
-const ROUNDS: usize = 60;
-/// A sample takes milliseconds, so many are interrupted.
-const TRIES: usize = 4;
 
 pub(crate) fn row(effort: Effort) -> Row {
-    let programs = [(MANY, LONG), (MANY, SHORT), (FEW, LONG), (FEW, SHORT)]
-        .map(|(groups, turns)| program(groups, turns));
-    let [mut a, mut b, mut c, mut d] = [Runner::new(), Runner::new(), Runner::new(), Runner::new()];
-    let sample = |runner: &mut Runner, program: &Program| {
-        fastest(effort.rounds(TRIES), || time_per_unit(1, || runner.run(program)))
-    };
-    let times = take_turns(
-        effort.rounds(ROUNDS),
-        [
-            &mut |_| sample(&mut a, &programs[0]),
-            &mut |_| sample(&mut b, &programs[1]),
-            &mut |_| sample(&mut c, &programs[2]),
-            &mut |_| sample(&mut d, &programs[3]),
-        ],
-    );
-    let steps =
-        times.iter().map(|[many, many_short, few, few_short]| (many - many_short) / (few - few_short));
+    let pair = |groups| Pair { long: program(groups, LONG), short: program(groups, SHORT) };
     Row {
         name: "step-with-1024-groups",
         what: "a checked step with 1024 groups / with 8, the same eight in use",
-        ratio: Ratio::over(steps),
+        ratio: many_over_few(effort, &pair(MANY), &pair(FEW)),
         goal: Goal::AtMost(1.5),
     }
 }

@@ -4,9 +4,9 @@
 //! As in [`crate::many_groups`], two programs are timed that differ only in the length of their body, and the
 //! difference is the cost of the longer one's additional steps. The body makes what it uses and ends it again.
 
-use crate::lockstep::Runner;
+use crate::many_and_few::{Pair, many_over_few};
 use crate::report::{Goal, Row};
-use crate::sampling::{Effort, Ratio, fastest, take_turns, time_per_unit};
+use crate::sampling::Effort;
 use stocktake::program::{Header, Program, Step};
 use stocktake_impl::{Design, MmDesign};
 use stocktake_model::{
@@ -19,9 +19,6 @@ const MANY: u16 = 1024;
 /// Turns of the body.
 const SHORT: u16 = 30;
 const LONG: u16 = 330;
-const ROUNDS: usize = 9;
-/// A sample takes milliseconds, so many are interrupted: the fastest of some is taken before anything is subtracted.
-const TRIES: usize = 9;
 
 /// One room: the situation, and what a turn of the body does.
 struct Room {
@@ -89,24 +86,9 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
 }
 
 fn row(room: &Room, effort: Effort) -> Row {
-    let programs =
-        [(MANY, LONG), (MANY, SHORT), (FEW, LONG), (FEW, SHORT)].map(|(n, turns)| program(room, n, turns));
-    let [mut a, mut b, mut c, mut d] = [Runner::new(), Runner::new(), Runner::new(), Runner::new()];
-    let sample = |runner: &mut Runner, program: &Program| {
-        fastest(effort.rounds(TRIES), || time_per_unit(1, || runner.run(program)))
-    };
-    let times = take_turns(
-        effort.rounds(ROUNDS),
-        [
-            &mut |_| sample(&mut a, &programs[0]),
-            &mut |_| sample(&mut b, &programs[1]),
-            &mut |_| sample(&mut c, &programs[2]),
-            &mut |_| sample(&mut d, &programs[3]),
-        ],
-    );
-    let steps =
-        times.iter().map(|[many, many_short, few, few_short]| (many - many_short) / (few - few_short));
-    Row { name: room.name, what: room.what, ratio: Ratio::over(steps), goal: room.goal }
+    let pair = |n| Pair { long: program(room, n, LONG), short: program(room, n, SHORT) };
+    let ratio = many_over_few(effort, &pair(MANY), &pair(FEW));
+    Row { name: room.name, what: room.what, ratio, goal: room.goal }
 }
 
 /// The groups that bodies work on.

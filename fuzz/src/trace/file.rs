@@ -45,6 +45,14 @@ impl std::error::Error for ReadError {}
 /// # Errors
 /// The file cannot be read, is longer than [`MOST_BYTES`], or its text has mistakes as [`read`] says.
 pub fn read_file(path: &Path, reading: Reading) -> Result<Program, ReadError> {
+    read_with_text(path, reading).map(|(_, program)| program)
+}
+
+/// The same, with the text that the program is made of.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_with_text(path: &Path, reading: Reading) -> Result<(String, Program), ReadError> {
     let refused = |message: &str, help: &str| ReadError::File {
         path: path.to_owned(),
         message: message.to_owned(),
@@ -66,5 +74,6 @@ pub fn read_file(path: &Path, reading: Reading) -> Result<Program, ReadError> {
         let message = format!("the file is longer than {} MiB, the limit for traces", MOST_BYTES >> 20);
         return Err(refused(&message, "check that it is a trace"));
     }
-    read(&text, reading).map_err(|errors| ReadError::Trace(errors.in_file(path)))
+    let program = read(&text, reading).map_err(|errors| ReadError::Trace(errors.in_file(path)))?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), program))
 }

@@ -107,7 +107,7 @@ mod write;
 pub(crate) use mm::word as mm_word;
 
 pub use error::{Excerpt, TraceError, TraceErrors};
-pub use file::{MOST_BYTES, ReadError, read_file};
+pub use file::{MOST_BYTES, ReadError, read_file, read_with_text};
 pub use fixup::fix_up;
 pub use labels::{
     Labels, cache_name, charge_name, group_path, objcg_name, object_name, slot_name, step_text,
