@@ -1,6 +1,8 @@
 //! Values of options.
 
 use crate::engine::runner::Engine;
+use crate::hunt::Without;
+use crate::trace::operation_words;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -86,6 +88,18 @@ pub(super) fn design_name(room: &str, variant: &str) -> String {
     format!("{room}-{variant}")
 }
 
+/// Words of operations, with commas between them.
+pub(super) fn without(text: &str) -> Result<Without, String> {
+    let mut without = Without::default();
+    for word in text.split(',') {
+        without.and(word).ok_or_else(|| {
+            let words: Vec<&str> = operation_words().collect();
+            format!("no operation is called `{word}`; there are {}", words.join(", "))
+        })?;
+    }
+    Ok(without)
+}
+
 /// The id of a fault.
 pub(super) fn fault() -> impl TypedValueParser<Value = Fault> {
     let named = |id: String| Fault::ALL.iter().copied().find(|fault| fault.id() == id);
@@ -147,6 +161,18 @@ mod tests {
         }
         for text in ["", "stock", "stock=", "stock=single-slot,", "rooms=all"] {
             assert!(designs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn operations_are_left_out_by_their_words() {
+        assert_eq!(
+            without("kthread,exec.make").map(|w| w.words().to_vec()),
+            Ok(vec!["kthread", "exec.make"])
+        );
+        for text in ["", "kthread,", "kthreads", "assert"] {
+            let problem = without(text).expect_err("there is no such operation");
+            assert!(problem.contains("mkdir"), "it says which there are: {problem}");
         }
     }
 

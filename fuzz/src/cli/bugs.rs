@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::problem::Problem;
 use super::progress::Bar;
 use crate::engine::runner::{Engine, Runner};
-use crate::hunt::{Config, Finding, Limit, hunt};
+use crate::hunt::{Config, Finding, Limit, Without, hunt};
 use crate::report::{FaultFound, FaultHunt, json, text};
 use crate::tally::Tally;
 use std::time::Duration;
@@ -75,11 +75,13 @@ fn with_engine(fault: Fault, engine: Engine, time: Duration) -> FaultHunt {
             seed,
             jobs: args::cores(),
             limit: Limit::Time(time),
+            keep_going: false,
+            without: Without::default(),
         };
         let title = format!("{} with seed {seed} of {SEEDS}", fault.id());
         let report = hunt(&config, &Bar::new(&title, config.limit));
         result.seeds += 1;
-        if let Some(finding) = &report.finding {
+        if let Some(finding) = report.findings.first() {
             result.hits.push(hit(engine, finding, &report.tally, report.seconds));
         } else if result.seeds - result.hits.len() == MISSES {
             break;

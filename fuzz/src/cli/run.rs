@@ -8,7 +8,7 @@ use super::progress::Bar;
 use super::{Format, corpus};
 use crate::artifact::{self, write_new};
 use crate::engine::runner::{Engine, Runner};
-use crate::hunt::{Config, Finding, Limit, hunt};
+use crate::hunt::{Config, Finding, Limit, Without, hunt};
 use crate::report::words::from_here;
 use crate::report::{Found, Hunted, Run, json, text};
 use clap::builder::RangedU64ValueParser;
@@ -39,6 +39,12 @@ pub(super) struct Args {
     /// Plant this fault, an id from `stocktake bugs`
     #[arg(long, value_name = "ID", value_parser = args::fault(), hide_possible_values = true)]
     fault: Option<Fault>,
+    /// Go on past violations, and report the first of each signature
+    #[arg(long)]
+    keep_going: bool,
+    /// Leave these operations out of all programs, by their words in traces, so that what is known does not hide the rest
+    #[arg(long, value_name = "WORD,…", value_parser = args::without)]
+    without: Option<Without>,
     /// Which sequence of programs to run; the same seed runs the same programs [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -89,6 +95,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Problem> {
         seconds: 0.0,
         seed: args.seed.unwrap_or(USUAL_SEED),
         jobs,
+        keep_going: args.keep_going,
+        without: args.without.clone().unwrap_or_default(),
         faults: args.fault.into_iter().collect(),
         regressions: on_threads(jobs, corpus::replay_regressions)?,
         hunts: Vec::new(),
@@ -103,11 +111,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Problem> {
             seed: run.seed,
             jobs,
             limit: plan.limit,
+            keep_going: run.keep_going,
+            without: run.without.clone(),
         };
         let bar = Bar::new(&format!("{} on design {}", plan.engine.name(), plan.design), plan.limit);
         let report = hunt(&config, &bar);
         drop(bar);
-        if let Some(finding) = &report.finding {
+        for finding in &report.findings {
             run.found.push(keep(&config, finding, &out));
             exit = exit.max(Exit::Violation);
         }
@@ -144,6 +154,7 @@ fn keep(config: &Config, finding: &Finding, out: &Path) -> Found {
     let mut found = Found {
         engine: config.engine,
         execution: finding.index,
+        times: finding.times,
         original_steps: finding.original.steps.len(),
         program: minimized.program.clone(),
         recording: Runner::new(config.engine).record(&minimized.program),

@@ -23,6 +23,8 @@ mod tests;
 pub mod timeline;
 mod witness;
 
+pub(crate) use oops::word as operation_word;
+
 use crate::violation::Violation;
 use stocktake_model::{Grade, Outcome};
 

@@ -284,7 +284,8 @@ fn shape(program: &Program, step: usize) -> &'static str {
     }
 }
 
-fn word(op: &Op) -> &'static str {
+/// The word of an operation in traces; the words of limits have what is limited appended, as `set-max`.
+pub(crate) fn word(op: &Op) -> &'static str {
     match op {
         Op::Mkdir { .. } => "mkdir",
         Op::Rmdir { .. } => "rmdir",

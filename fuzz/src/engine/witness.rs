@@ -81,7 +81,8 @@ impl<'a> Seen<'a> {
             local_bytes: object.map_or(0, |(birth, _)| engine.books.local_bytes(cpu, birth)),
             asked,
             asked_bytes: object.map(|(_, bytes)| bytes),
-            bypass: step.fail == Some(Failure::Trylock),
+            // Before a page falls back to a small one, the drain for the huge one has met the lock.
+            bypass: step.fail == Some(Failure::Trylock) && observed != Outcome::Small,
             idle_slab: engine.idle_slab(step),
         }
     }

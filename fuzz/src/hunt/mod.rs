@@ -1,4 +1,4 @@
-//! Hunting: many random programs through one engine, and the first failure minimised.
+//! Hunting: many random programs through one engine, and the first failure minimised, or the first of each kind.
 //!
 //! Execution number i is made from the seed and i alone, so a hunt can be repeated, and its result is the same
 //! for any number of threads. How programs are made, run and minimised is the business of others, and so is
@@ -9,9 +9,11 @@ mod search;
 mod stress;
 #[cfg(test)]
 mod tests;
+mod without;
 
 pub use fuzz_input::FuzzInput;
 pub use stress::{StressFinding, StressReport, Stressing, stress};
+pub use without::Without;
 
 use crate::decode::{decode_into, decode_lanes_into, random_bytes, random_lane_bytes};
 use crate::engine::runner::{Engine, Runner};
@@ -46,6 +48,10 @@ pub struct Config {
     pub jobs: usize,
     /// When to stop although nothing was found.
     pub limit: Limit,
+    /// Go on past violations up to the limit, and find the first of each signature.
+    pub keep_going: bool,
+    /// Operations that no program has.
+    pub without: Without,
 }
 
 /// When to stop.
@@ -75,8 +81,8 @@ pub struct Report {
     pub engine: Engine,
     /// Counts over executions 0 to the failing one, or to the limit.
     pub tally: Tally,
-    /// The failure.
-    pub finding: Option<Finding>,
+    /// The failures, one of each signature: at most one, unless the hunt goes on past it.
+    pub findings: Vec<Finding>,
     /// How long it took, minimising included.
     pub seconds: f64,
 }
@@ -84,35 +90,41 @@ pub struct Report {
 /// A failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The number of the execution, the lowest that fails.
+    /// The number of the execution, the lowest that fails so.
     pub index: u64,
+    /// How many executions failed so.
+    pub times: u64,
     /// The program as it was run.
     pub original: Program,
     /// A small program that fails in the same way.
     pub minimized: Minimized,
 }
 
-/// Run executions until one fails, or to the limit.
+/// Run executions until one fails, or to the limit. What a program goes on to violate after its first violation is not
+/// known: its execution ends there.
 pub fn hunt(config: &Config, progress: &dyn Progress) -> Report {
     let start = Instant::now();
+    let past_failures = config.keep_going;
     let until = match config.limit {
         // Without a deadline if that is beyond the end of the clock.
-        Limit::Time(time) => Until { executions: None, deadline: start.checked_add(time) },
-        Limit::Executions(executions) => Until { executions: Some(executions), deadline: None },
+        Limit::Time(time) => Until { past_failures, executions: None, deadline: start.checked_add(time) },
+        Limit::Executions(executions) => {
+            Until { past_failures, executions: Some(executions), deadline: None }
+        }
     };
     let found = search(config.jobs, until, || Hunter::new(config), &|done| progress.executions(done));
-    let finding = found.failing.map(|failing| finding(config, failing));
-    Report { engine: config.engine, tally: found.tally, finding, seconds: start.elapsed().as_secs_f64() }
+    let findings = found.failing.into_iter().map(|failing| finding(config, failing)).collect();
+    Report { engine: config.engine, tally: found.tally, findings, seconds: start.elapsed().as_secs_f64() }
 }
 
 /// Make and minimise the program of a failing execution.
-fn finding(config: &Config, Failing { index, violation }: Failing) -> Finding {
+fn finding(config: &Config, Failing { index, violation, times }: Failing) -> Finding {
     let mut hunter = Hunter::new(config);
     hunter.make(index);
     let Hunter { mut runner, program, .. } = hunter;
     let original = runner.scheduled(&program);
     let minimized = minimize(&original, &violation, &mut runner, minimize_steps(config.engine));
-    Finding { index, original, minimized }
+    Finding { index, times, original, minimized }
 }
 
 /// One thread's part of a hunt.
@@ -140,6 +152,7 @@ impl Hunter<'_> {
                 decode_lanes_into(&self.bytes, &mut self.program);
             }
         }
+        self.config.without.strip(&mut self.program);
         self.program.header.design = self.config.design;
         self.program.header.faults.clone_from(&self.config.faults);
         self.program.header.design = self.program.header.design_with_faults();

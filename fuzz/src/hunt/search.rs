@@ -2,7 +2,8 @@
 //!
 //! Executions are numbered. Threads take them in chunks, in ascending order, and hand finished chunks to a ledger
 //! that adds them up in order, up to and including the chunk in which the lowest failing execution lies. What ran
-//! above it is dropped. What an execution is, is not known here.
+//! above it is dropped. A search that goes on past failures runs all executions instead, and keeps the lowest failing one
+//! of each signature. What an execution is, is not known here.
 
 use crate::tally::Tally;
 use crate::violation::Violation;
@@ -20,28 +21,45 @@ pub(super) trait Worker {
     fn execute(&mut self, index: u64, tally: &mut Tally) -> Result<(), Box<Violation>>;
 }
 
-/// When to stop although nothing has failed. With neither, only a failure ends the search.
+/// When to stop. With neither number nor deadline, only a failure ends the search.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Until {
+    /// A failure does not end the search. Its signature is looked for on and on, so one of the other two has to.
+    pub(super) past_failures: bool,
     /// Executions.
     pub(super) executions: Option<u64>,
     /// No chunk is begun any more after this.
     pub(super) deadline: Option<Instant>,
 }
 
-/// What a search covered: all executions from 0 on, up to the limit or the lowest failing one.
+/// What a search covered: all executions from 0 on, up to the limit, or to the lowest failing one if that ended it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) tally: Tally,
-    /// The lowest failing execution.
-    pub(super) failing: Option<Failing>,
+    /// The lowest failing execution of each signature, in ascending order.
+    pub(super) failing: Vec<Failing>,
 }
 
-/// A failing execution.
+/// Executions that fail with the same signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failing {
+    /// The lowest of them.
     pub(super) index: u64,
+    /// What that one violates.
     pub(super) violation: Box<Violation>,
+    /// How many they are.
+    pub(super) times: u64,
+}
+
+impl Failing {
+    /// Add executions that follow those of `list`.
+    fn enter(self, list: &mut Vec<Failing>) {
+        let signature = self.violation.signature();
+        match list.iter_mut().find(|known| known.violation.signature() == signature) {
+            Some(known) => known.times += self.times,
+            None => list.push(self),
+        }
+    }
 }
 
 /// Run executions on `jobs` threads; `progress` is told how many are done, in ascending order.
@@ -55,7 +73,7 @@ pub(super) fn search<W: Worker>(
         until,
         next: AtomicU64::new(0),
         lowest_failing: AtomicU64::new(u64::MAX),
-        ledger: Mutex::new(Ledger::default()),
+        ledger: Mutex::new(Ledger { past_failures: until.past_failures, ..Ledger::default() }),
         progress,
     };
     let work = || shared.work(&mut worker());
@@ -75,7 +93,7 @@ struct Shared<'a> {
     until: Until,
     /// The next chunk to be taken.
     next: AtomicU64,
-    /// `u64::MAX` if none has failed.
+    /// Executions above it are of no interest. `u64::MAX` if none has failed, or failures end nothing.
     lowest_failing: AtomicU64,
     ledger: Mutex<Ledger>,
     progress: &'a (dyn Fn(u64) + Sync),
@@ -92,9 +110,11 @@ impl Shared<'_> {
                 }
                 guard.index = index;
                 if let Err(violation) = worker.execute(index, &mut chunk.tally) {
-                    self.lowest_failing.fetch_min(index, Ordering::Relaxed);
-                    chunk.failing = Some(Failing { index, violation });
-                    break;
+                    Failing { index, violation, times: 1 }.enter(&mut chunk.failing);
+                    if !self.until.past_failures {
+                        self.lowest_failing.fetch_min(index, Ordering::Relaxed);
+                        break;
+                    }
                 }
             }
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +156,7 @@ impl Drop for Guard<'_> {
 #[derive(Default)]
 struct Chunk {
     tally: Tally,
-    failing: Option<Failing>,
+    failing: Vec<Failing>,
 }
 
 /// Adds chunks up in their order.
@@ -145,7 +165,8 @@ struct Ledger {
     /// The sum over the chunks below `next`.
     sum: Tally,
     next: u64,
-    failing: Option<Failing>,
+    past_failures: bool,
+    failing: Vec<Failing>,
     /// Chunks that finished before one below them.
     waiting: BTreeMap<u64, Chunk>,
 }
@@ -153,11 +174,11 @@ struct Ledger {
 impl Ledger {
     fn enter(&mut self, number: u64, chunk: Chunk) {
         self.waiting.insert(number, chunk);
-        while self.failing.is_none()
+        while (self.past_failures || self.failing.is_empty())
             && let Some(chunk) = self.waiting.remove(&self.next)
         {
             self.sum.add(&chunk.tally);
-            self.failing = chunk.failing;
+            chunk.failing.into_iter().for_each(|failing| failing.enter(&mut self.failing));
             self.next += 1;
         }
     }

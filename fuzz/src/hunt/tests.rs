@@ -1,4 +1,4 @@
-use super::{Config, Finding, Limit, Progress, Report, hunt};
+use super::{Config, Finding, Limit, Progress, Report, Without, hunt};
 use crate::engine::runner::Engine;
 use crate::program::Expect;
 use crate::tally::Tally;
@@ -14,12 +14,41 @@ fn config(faults: &[Fault], seed: u64, jobs: usize, executions: u64) -> Config {
         seed,
         jobs,
         limit: Limit::Executions(executions),
+        keep_going: false,
+        without: Without::default(),
     }
 }
 
 /// Everything but the time.
 fn result(report: Report) -> (Tally, Option<Finding>) {
-    (report.tally, report.finding)
+    assert!(report.findings.len() <= 1, "the first violation ends the hunt");
+    (report.tally, report.findings.into_iter().next())
+}
+
+fn first(config: &Config) -> Finding {
+    result(hunt(config, &())).1.expect("the fault is found")
+}
+
+#[test]
+fn a_hunt_that_keeps_going_finds_one_of_each_signature() {
+    let stops = config(&[Fault::S2], 5, 1, 3000);
+    let first = first(&stops);
+    assert_eq!(first.times, 1);
+    let survey = |jobs| {
+        let report = hunt(&Config { keep_going: true, jobs, ..stops.clone() }, &());
+        (report.tally, report.findings)
+    };
+    let (tally, findings) = survey(1);
+    assert_eq!(tally.executions, 3000, "it runs to the limit");
+    assert_eq!((findings[0].index, &findings[0].minimized), (first.index, &first.minimized));
+    let mut signatures: Vec<String> =
+        findings.iter().map(|finding| finding.minimized.violation.signature()).collect();
+    assert!(signatures.len() > 1, "S2 is seen by charges and by matches: {signatures:?}");
+    assert!(findings.iter().map(|finding| finding.times).sum::<u64>() > findings.len() as u64);
+    signatures.sort_unstable();
+    signatures.dedup();
+    assert_eq!(signatures.len(), findings.len());
+    assert_eq!(survey(2), (tally, findings));
 }
 
 #[test]
@@ -63,7 +92,7 @@ fn a_hunt_for_some_time_runs_a_prefix_of_the_same_executions() {
 
 #[test]
 fn what_is_found_says_on_what_it_fails() {
-    let found = hunt(&config(&[Fault::B4], 5, 2, 20_000), &()).finding.expect("the fault is found");
+    let found = first(&config(&[Fault::B4], 5, 2, 20_000));
     let header = &found.minimized.program.header;
     assert_eq!(header.faults, [Fault::B4]);
     let Expect::Violation { invariant, signature } = &header.expect else {
@@ -79,7 +108,7 @@ fn what_is_found_says_on_what_it_fails() {
 fn the_design_of_the_hunt_is_that_of_its_programs() {
     for variant in VARIANTS.iter().filter(|variant| !variant.is_default()) {
         let config = Config { design: variant.design(), ..config(&[Fault::S10], 5, 2, 20_000) };
-        let found = hunt(&config, &()).finding.expect("the fault is found");
+        let found = first(&config);
         assert_eq!(found.original.header.design, variant.design().consistent());
         assert_eq!(found.minimized.program.header.design, variant.design().consistent());
     }

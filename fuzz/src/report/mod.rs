@@ -12,6 +12,7 @@ pub(crate) mod words;
 
 use crate::engine::Recording;
 use crate::engine::runner::Engine;
+use crate::hunt::Without;
 use crate::program::Program;
 use crate::replay::Summary;
 use crate::tally::Tally;
@@ -34,6 +35,8 @@ pub struct Found {
     pub engine: Engine,
     /// The execution of the hunt in which it was found.
     pub execution: u64,
+    /// How many executions violate it in the same way: 1, unless the hunt went on past it.
+    pub times: u64,
     /// Steps of that execution's program.
     pub original_steps: usize,
     /// The minimised program, with its violation as the expectation.
@@ -68,6 +71,10 @@ pub struct Run {
     pub seed: u64,
     /// Threads used.
     pub jobs: usize,
+    /// Whether violations did not end the hunts.
+    pub keep_going: bool,
+    /// Operations that no program had.
+    pub without: Without,
     /// The planted faults.
     pub faults: Vec<Fault>,
     /// The regressions.

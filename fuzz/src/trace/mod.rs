@@ -115,6 +115,7 @@ pub use labels::{
 pub use rewrite::with_schedule;
 pub(crate) use shmem::{page_word, shmem_word};
 pub(crate) use slab::slab_word;
+pub(crate) use spelling::operation_words;
 pub(crate) use visit::{Kind, Role, outcome_group, visit};
 pub use write::{canonical, write};
 

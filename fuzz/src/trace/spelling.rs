@@ -121,6 +121,11 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
     FORMS.iter().chain(&super::mm::FORMS).chain(&super::shmem::FORMS)
 }
 
+/// The word of every operation.
+pub(crate) fn operation_words() -> impl Iterator<Item = &'static str> {
+    forms().map(|form| form.word).filter(|word| *word != ASSERT)
+}
+
 /// `assert`, and the operations that belong to no room of their own.
 const FORMS: [Form; 37] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),

@@ -17,14 +17,15 @@ impl Worker for Synthetic<'_> {
         }
         tally.executions += 1;
         tally.steps += index % 13;
-        if self.failing.contains(&index) { Err(Box::new(violation())) } else { Ok(()) }
+        if self.failing.contains(&index) { Err(Box::new(violation(index))) } else { Ok(()) }
     }
 }
 
-fn violation() -> Violation {
+/// Even executions fail in another way than odd ones.
+fn violation(index: u64) -> Violation {
     Violation {
         invariant: Invariant::I1,
-        aspect: "usage",
+        aspect: if index.is_multiple_of(2) { "usage" } else { "memsw" },
         step: 0,
         shape: "charge",
         object: String::new(),
@@ -36,11 +37,11 @@ fn violation() -> Violation {
 }
 
 fn failing_index(found: &Found) -> Option<u64> {
-    found.failing.as_ref().map(|failing| failing.index)
+    found.failing.first().map(|failing| failing.index)
 }
 
 fn run(jobs: usize, executions: u64, failing: &[u64], slow: bool) -> Found {
-    let until = Until { executions: Some(executions), deadline: None };
+    let until = Until { executions: Some(executions), ..Until::default() };
     search(jobs, until, || Synthetic { failing, slow }, &|_| ())
 }
 
@@ -53,7 +54,7 @@ fn every_execution_up_to_the_limit_is_counted_once() {
     for executions in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 10 * CHUNK + 7] {
         for jobs in [1, 2, 3, 8] {
             let found = run(jobs, executions, &[], false);
-            assert_eq!(found.failing, None);
+            assert_eq!(found.failing, []);
             assert_eq!(found.tally.executions, executions, "{jobs} jobs");
             assert_eq!(found.tally.steps, steps(executions), "{jobs} jobs");
         }
@@ -83,8 +84,25 @@ fn the_lowest_failing_execution_ends_the_search_for_any_number_of_threads() {
 }
 
 #[test]
+fn a_search_past_failures_runs_everything_and_counts_each_signature() {
+    let failing = [3 * CHUNK + 8, 7, 5 * CHUNK + 1, 3 * CHUNK + 10, 19 * CHUNK + 200, 11];
+    for jobs in [1, 2, 3, 5] {
+        for slow in [false, true] {
+            let until = Until { executions: Some(20 * CHUNK), past_failures: true, ..Until::default() };
+            let found = search(jobs, until, || Synthetic { failing: &failing, slow }, &|_| ());
+            let counts: Vec<(u64, &str, u64)> =
+                found.failing.iter().map(|f| (f.index, f.violation.aspect, f.times)).collect();
+            assert_eq!(counts, [(7, "memsw", 3), (3 * CHUNK + 8, "usage", 3)], "{jobs} jobs");
+            assert_eq!(found.tally.executions, 20 * CHUNK, "{jobs} jobs");
+            assert_eq!(found.tally.steps, steps(20 * CHUNK), "{jobs} jobs");
+        }
+    }
+}
+
+#[test]
 fn what_ran_until_the_deadline_is_a_prefix_of_whole_chunks() {
-    let until = Until { executions: None, deadline: Some(Instant::now() + Duration::from_millis(300)) };
+    let deadline = Some(Instant::now() + Duration::from_millis(300));
+    let until = Until { deadline, ..Until::default() };
     let found = search(3, until, || Synthetic { failing: &[], slow: true }, &|_| ());
     assert!(found.tally.executions > 0);
     assert!(found.tally.executions.is_multiple_of(CHUNK));
@@ -93,15 +111,15 @@ fn what_ran_until_the_deadline_is_a_prefix_of_whole_chunks() {
 
 #[test]
 fn nothing_is_begun_after_the_deadline() {
-    let until = Until { executions: None, deadline: Some(Instant::now()) };
+    let until = Until { deadline: Some(Instant::now()), ..Until::default() };
     let found = search(2, until, || Synthetic { failing: &[0], slow: false }, &|_| ());
-    assert_eq!((found.tally.executions, found.failing), (0, None));
+    assert_eq!((found.tally.executions, found.failing.len()), (0, 0));
 }
 
 #[test]
 fn progress_ascends_and_ends_at_the_total() {
     let seen = Mutex::new(Vec::new());
-    let until = Until { executions: Some(20 * CHUNK), deadline: None };
+    let until = Until { executions: Some(20 * CHUNK), ..Until::default() };
     let worker = || Synthetic { failing: &[], slow: true };
     search(3, until, worker, &|done| seen.lock().expect("no test thread panics").push(done));
     let seen = seen.into_inner().expect("no test thread panics");

@@ -1,5 +1,5 @@
 use crate::engine::runner::{Engine, Runner};
-use crate::hunt::{Config, Limit, hunt};
+use crate::hunt::{Config, Limit, Without, hunt};
 use crate::minimize::minimize;
 use crate::program::Program;
 use crate::tally::Tally;
@@ -16,8 +16,10 @@ fn found(fault: Fault) -> Vec<Program> {
             seed,
             jobs: 2,
             limit: Limit::Executions(5000),
+            keep_going: false,
+            without: Without::default(),
         };
-        let minimized = hunt(&config, &()).finding?.minimized;
+        let minimized = hunt(&config, &()).findings.pop()?.minimized;
         assert!(!minimized.exhausted);
         Some(minimized.program)
     };

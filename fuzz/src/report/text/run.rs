@@ -48,8 +48,11 @@ pub fn run(run: &Run) -> String {
     let total = run.total();
     let reached = total.goals.iter().filter(|hits| **hits > 0).count();
     // Which goals a hunt that ended early did not reach says nothing.
-    let rest =
-        if run.found.is_empty() { missing(&total) } else { " before a violation ended the hunt".to_owned() };
+    let rest = if run.found.is_empty() || run.keep_going {
+        missing(&total)
+    } else {
+        " before a violation ended the hunt".to_owned()
+    };
     heading(
         &mut text,
         "goals",
@@ -62,6 +65,10 @@ pub fn run(run: &Run) -> String {
     if run.found.is_empty() {
         text.push_str("\nHits of each goal\n");
         text.push_str(&goals(&total));
+    }
+    if run.found.len() > 1 {
+        text.push_str("\nViolations found\n");
+        text.push_str(&violations(run));
     }
     text.push('\n');
     text.push_str(&searched(run));
@@ -154,6 +161,29 @@ fn overlap(tally: &Tally) -> String {
     )
 }
 
+/// One row for each violation: what, where, how often and how small.
+fn violations(run: &Run) -> String {
+    let mut table = Table::new(&[
+        ("signature", Side::Left),
+        ("engine", Side::Left),
+        ("design", Side::Left),
+        ("first in", Side::Right),
+        ("programs", Side::Right),
+        ("steps", Side::Right),
+    ]);
+    for found in &run.found {
+        table.row([
+            found.violation.signature(),
+            found.engine.name().to_owned(),
+            found.program.header.design.to_string(),
+            grouped(found.execution),
+            grouped(found.times),
+            grouped(found.program.steps.len() as u64),
+        ]);
+    }
+    table.render(2)
+}
+
 fn goals(total: &Tally) -> String {
     let cells: Vec<(String, String)> =
         goals::counted(total.goals).map(|(goal, hits)| (goal.name.to_owned(), short(hits))).collect();
@@ -180,6 +210,10 @@ fn searched(run: &Run) -> String {
         let faults: Vec<String> =
             run.faults.iter().map(|fault| format!("{} ({})", fault.id(), fault.title())).collect();
         let _ = writeln!(text, "  {}", wrapped(&format!("with fault {}", faults.join(", ")), WIDTH, 2));
+    }
+    if !run.without.words().is_empty() {
+        let line = format!("without {}, which were left out", run.without.words().join(", "));
+        let _ = writeln!(text, "  {}", wrapped(&line, WIDTH, 2));
     }
     for (engine, _) in run.engines() {
         let _ = writeln!(text, "  {}", wrapped(limits_of(engine), WIDTH, 2));
