@@ -100,9 +100,10 @@ impl Model {
         !(self.mapped.mapcounts.is_empty() && self.mapped.moves.is_empty())
     }
 
-    /// Page tables that a folio is in.
-    pub fn mapcount(&self, charge: ChargeId) -> u64 {
-        self.mapped.mapcount(charge)
+    /// Page tables that a folio can be taken out of: those that it is in, and nobody is in the middle of putting it
+    /// into.
+    pub fn mappings(&self, charge: ChargeId) -> u64 {
+        self.mapped.complete(charge)
     }
 
     /// The operations that are half done, one a CPU at the most.

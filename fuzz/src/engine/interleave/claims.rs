@@ -60,7 +60,7 @@ impl Claims {
         }
         if let Op::Mapped(MappedOp::Unmap { charge } | MappedOp::UnmapBegin { charge }) = step.op {
             let others = self.unmapping.iter().filter(|(_, other)| *other == charge.0).count() as u64;
-            if model.mapcount(charge) <= others {
+            if model.mappings(charge) <= others {
                 return false;
             }
             self.unmapping.push((lane, charge.0));
