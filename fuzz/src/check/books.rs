@@ -148,9 +148,14 @@ impl Books {
         theirs.map_or(last, |index| GroupId(index as u16))
     }
 
-    /// The birth group of an objcg.
+    /// The birth group of an objcg, also of one whose slot is another's by now.
     pub(crate) fn birth_of(&self, objcg: ObjcgRef) -> GroupId {
-        self.birth_at(objcg.index())
+        let last = self.birth_at(objcg.index());
+        if self.groups[last.index()].bucket.objcg == Some(objcg) {
+            return last;
+        }
+        let theirs = self.groups.iter().position(|book| book.bucket.objcg == Some(objcg));
+        theirs.map_or(last, |index| GroupId(index as u16))
     }
 
     /// The group that lives, or lived last, in a slot of the machine's arena.
