@@ -129,6 +129,11 @@ goals! {
         MmMatched, "mm-matched", "an mm is asked whether it charges a group";
         LookupWalkedUp, "lookup-walked-up", "the group of an mm has been removed, and an ancestor is charged";
         LookupPassedDying, "lookup-passed-dying", "on its way up a lookup passes an ancestor that has been removed";
+        ChargesMovedAlong, "charges-moved-along", "v1: a task that migrates takes the charges of its mm along";
+        ChargesLeftBehind, "charges-left-behind", "v1: a task migrates, and the charges of its mm are not its to move";
+        PrechargeRefused, "precharge-refused", "v1: a task does not migrate, as the charges of its mm do not fit";
+        MmEventCounted, "mm-event-counted", "an event of an mm is counted in the group that it charges";
+        SocketCharged, "socket-charged", "a task opens a socket, and its group is charged";
         FirstMapped, "first-mapped", "the statistic is told that a page is mapped now";
         LastUnmapped, "last-unmapped", "the statistic is told that a page is mapped no longer";
         MappedBetweenHalves, "mapped-between-halves", "a page is mapped again before its unmapping is told";
@@ -173,6 +178,7 @@ goals! {
     elsewhere {
         ObjcgWalkUpKilled, "objcg-walk-up-killed", "overlapping operations: the objcg of a group is found, but it has just been killed";
         KmemRefused, "kmem-refused", "objcg=page-kmem, v1: the kmem counter refuses, and the memory counter is given back";
+        KmemForced, "kmem-forced", "objcg=page-kmem, v1: a charge that may not fail goes above the limit of kernel memory";
         KmemFreedByRemovedGroup, "kmem-freed-by-removed-group", "objcg=page-kmem: pages of a removed group are freed";
         CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
         CacheNotScheduled, "cache-not-scheduled", "slab=page-pins, 5.3: the creation of a group's cache cannot be scheduled";
@@ -199,6 +205,9 @@ goals! {
         ObjectsOutliveGroup, "objects-outlive-group", "a group goes offline while objects charged in it live";
         UnboundMmCharged, "unbound-mm-charged", "an mm is charged that no task uses any more";
         EmbryoCharged, "embryo-charged", "the mm of a fork or an exec is charged before that is finished";
+        PagesMovedAlong, "pages-moved-along", "v1: a task migrates, and pages of its mm change their group with it";
+        EventOfRemovedGroup, "event-of-removed-group", "an event of an mm is counted in a group that has been removed";
+        SocketBesideSharer, "socket-beside-sharer", "a socket is charged to the group of its task, and its mm has tasks elsewhere";
         RemovalHinderedByTask, "removal-hindered-by-task", "a group is not removed because a task runs in it";
     }
 }

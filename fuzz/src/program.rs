@@ -4,8 +4,8 @@
 
 use stocktake_impl::{Design, Fault};
 use stocktake_model::{
-    CacheId, ChargeId, CpuId, FileId, GroupId, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp,
-    ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
+    CacheId, ChargeId, CpuId, FileId, GroupId, MmEvent, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome,
+    PageOp, ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
 };
 
 /// One program.
@@ -140,6 +140,10 @@ pub enum Assertion {
     Swap(GroupId, u64),
     /// `memsw A 3`: pages and swap slots charged together at the level of A; v1 only.
     Memsw(GroupId, u64),
+    /// `kmem A 3`: pages of kernel objects at the level of A, where they have a counter of their own.
+    Kmem(GroupId, u64),
+    /// `pgfault A 3`: events of mms that A itself has counted.
+    Event(GroupId, MmEvent, u64),
     /// `failcnt A 1`: charges that failed at the level of A.
     Failcnt(GroupId, u64),
     /// `watermark A 64`: the most pages ever charged at the level of A.
@@ -254,7 +258,9 @@ impl Program {
                 most.charges = most.charges.max(usize::from(n) + 1);
             }
             Op::Mm(op) => match op {
-                MmOp::Charge { new: ChargeId(n), .. } => most.charges = most.charges.max(usize::from(n) + 1),
+                MmOp::Charge { new: ChargeId(n), .. } | MmOp::Socket { new: ChargeId(n), .. } => {
+                    most.charges = most.charges.max(usize::from(n) + 1)
+                }
                 MmOp::Task { new: TaskId(n), .. }
                 | MmOp::Kthread { new: TaskId(n) }
                 | MmOp::Fork { new: TaskId(n), .. }

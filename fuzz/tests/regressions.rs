@@ -251,6 +251,8 @@ fn another(assertion: Assertion) -> Assertion {
     match assertion {
         Assertion::Usage(group, n) => Assertion::Usage(group, n + 1),
         Assertion::Swap(group, n) => Assertion::Swap(group, n + 1),
+        Assertion::Kmem(group, n) => Assertion::Kmem(group, n + 1),
+        Assertion::Event(group, event, n) => Assertion::Event(group, event, n + 1),
         Assertion::Memsw(group, n) => Assertion::Memsw(group, n + 1),
         Assertion::Failcnt(group, n) => Assertion::Failcnt(group, n + 1),
         Assertion::Watermark(group, n) => Assertion::Watermark(group, n + 1),

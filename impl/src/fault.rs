@@ -3,7 +3,7 @@
 //! A fault is present only where the environment allows faults ([`crate::Env::FAULTS`]); the plain machine
 //! contains none of these branches.
 
-use crate::{ChargeDesign, Design, DrainDesign, ShmemDesign, SlabDesign};
+use crate::{ChargeDesign, Design, DrainDesign, ObjcgDesign, ShmemDesign, SlabDesign};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $variant:ident, $id:literal, $source:literal, $title:literal;)*) => {
@@ -51,6 +51,16 @@ faults! {
         "an mm that only others than tasks still use keeps a task as owner that is freed";
     B58, "B58", "00d484f354d8, Linux 5.4",
         "a lookup waits for the group of an exiting task to be online, which it never is again";
+    M1, "M1", "this project, after seed 000, mem_cgroup_can_attach",
+        "whether a task takes the charges of its mm along is asked after the pointer of the mm has followed the task";
+    M2, "M2", "this project, after mem_cgroup_clear_mc",
+        "charges that have moved are not given back by the group that they came from";
+    M3, "M3", "this project, after seed 000, count_memcg_event_mm",
+        "events of an mm whose group has been removed are not counted";
+    M4, "M4", "this project, after seed 000, count_memcg_event_mm",
+        "an event of an mm is counted twice";
+    M5, "M5", "this project, after seed 000, mem_cgroup_sk_alloc",
+        "a socket is charged to the group that the mm of its task charges";
     S7, "S7", "seed 001, review of memcg_reparent_objcgs",
         "offline takes no css reference for the active objcg before its list is walked";
     S9, "S9", "seed 001, obj_cgroup_release",
@@ -161,6 +171,14 @@ faults! {
         "when the creation of a group's cache cannot be scheduled, the reference to the group is kept";
     K1, "K1", "this project, after the slab hooks of Linux 5.9",
         "an object whose slab cannot be allocated stays charged";
+    K2, "K2", "this project, after __memcg_kmem_charge of Linux 5.8",
+        "v1: kernel pages that the kmem counter refuses stay charged to memory";
+    K3, "K3", "this project, after __memcg_kmem_uncharge of Linux 5.8",
+        "v1: kernel pages that are freed stay charged to the kmem counter";
+    K4, "K4", "this project, after __memcg_kmem_charge of Linux 5.8",
+        "v1: a charge that may not fail and meets the kmem limit is not counted there";
+    K5, "K5", "this project, after __memcg_kmem_charge of Linux 5.8",
+        "v1: kernel pages are charged to the kmem counter whatever its limit";
     S20, "S20", "seed 004, try_charge, commit and cancel",
         "a try that succeeded is neither committed nor cancelled when the page cannot be inserted";
     S21, "S21", "seed 004, mem_cgroup_charge",
@@ -217,6 +235,9 @@ impl Fault {
                 Design { slab: SlabDesign::Caches53, ..chosen }
             }
             Fault::K1 => Design { slab: SlabDesign::Objcg, ..chosen },
+            Fault::K2 | Fault::K3 | Fault::K4 | Fault::K5 => {
+                Design { objcg: ObjcgDesign::PageKmem, slab: SlabDesign::PagePins, ..chosen }
+            }
             Fault::S20 => Design { charge: ChargeDesign::TryCommit, ..chosen },
             Fault::S22 => Design { shmem: ShmemDesign::EexistOnly, ..chosen },
             Fault::S24 => Design { shmem: ShmemDesign::Linux54, ..chosen },

@@ -32,6 +32,8 @@ pub struct MemcgView {
     pub memsw_max: i64,
     /// Pages of kernel objects, where they have a counter of their own.
     pub kmem_usage: i64,
+    /// Their limit.
+    pub kmem_max: i64,
     /// css references; not kept for root.
     pub refs: i64,
     /// Stage of life.
@@ -75,6 +77,7 @@ fn memcg_view(node: &Memcg) -> MemcgView {
         memsw_usage: node.memsw.usage.peek(),
         memsw_max: node.memsw.max.peek(),
         kmem_usage: node.kmem.usage.peek(),
+        kmem_max: node.kmem.max.peek(),
         refs: node.css.refs.peek(),
         state: State::from_word(node.css.state.peek()),
         id_refs: node.id_refs.peek(),

@@ -15,12 +15,12 @@ fn a_refusal_of_the_kmem_counter_gives_the_others_back() {
     let objcg = m.objcg_of_memcg(E, cpu, child).expect("a group below root has one");
     let view = |memcg| m.memcg(memcg).expect("it lives");
     m.set_kmem_max(E, cpu, parent, 3).expect("nothing is charged");
-    m.obj_cgroup_charge_object(E, cpu, objcg, Bytes(4097)).expect("two pages fit");
+    m.obj_cgroup_charge_object(E, cpu, objcg, Bytes(4097), false).expect("two pages fit");
     m.drain_local(E, cpu);
     let words = |memcg| (view(memcg).usage, view(memcg).memsw_usage, view(memcg).kmem_usage);
     assert_eq!([words(child), words(parent)], [(2, 2, 2); 2]);
     assert_eq!(view(child).refs, 5, "base, id, the reference, two pages");
-    assert_eq!(m.obj_cgroup_charge_object(E, cpu, objcg, Bytes(4097)), Err(Errno::NoMem));
+    assert_eq!(m.obj_cgroup_charge_object(E, cpu, objcg, Bytes(4097), false), Err(Errno::NoMem));
     m.drain_local(E, cpu);
     assert_eq!([words(child), words(parent)], [(2, 2, 2); 2]);
     assert_eq!(view(child).refs, 5);

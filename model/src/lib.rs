@@ -22,6 +22,8 @@ pub use model::{
     Config, FileMapped, GroupLife, Half, Holders, Model, ObjectRule, ShmemCharge, ShmemRule, Skip,
     SlabCharge, SlabRule,
 };
-pub use op::{Failure, FreeList, MappedOp, MmOp, Mode, Op, PageOp, ShmemOp, ShmemStage, SlabOp, Step, Via};
+pub use op::{
+    Failure, FreeList, MappedOp, MmEvent, MmOp, Mode, Op, PageOp, ShmemOp, ShmemStage, SlabOp, Step, Via,
+};
 pub use outcome::{Allowed, Errno, Grade, Outcome, Ran, Reason, Witness};
 pub use units::{Bytes, Limit, PAGE_SIZE, Pages};

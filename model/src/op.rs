@@ -8,7 +8,7 @@ mod slab;
 
 pub use charge::{FreeList, PageOp};
 pub use mapped::MappedOp;
-pub use mm::{MmOp, Via};
+pub use mm::{MmEvent, MmOp, Via};
 pub use shmem::{ShmemOp, ShmemStage};
 pub use slab::SlabOp;
 
@@ -115,6 +115,13 @@ pub enum Op {
         /// Its new limit.
         max: Limit,
     },
+    /// Write the limit of kernel memory; v1 only, where kernel objects are charged by the page. Refused below the usage.
+    SetKmemMax {
+        /// The group.
+        group: GroupId,
+        /// Its new limit.
+        max: Limit,
+    },
     /// Charge a folio of `pages` pages to a group.
     Charge {
         /// The folio.
@@ -158,6 +165,8 @@ pub enum Op {
         objcg: ObjcgId,
         /// Its size, at least 1.
         bytes: Bytes,
+        /// Charge above the limit rather than fail (`__GFP_NOFAIL`).
+        force: bool,
     },
     /// Free an object, on any CPU.
     ObjUncharge {

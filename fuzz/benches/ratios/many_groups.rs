@@ -57,7 +57,10 @@ impl Script {
         let (charge, object, objcg) = (ChargeId(turn), ObjectId(turn), ObjcgId(turn % ACTIVE));
         let pages = Pages(1 + u64::from(turn % 70));
         self.on(here, Op::Charge { new: charge, group, pages, force: false });
-        self.on(here, Op::ObjCharge { new: object, objcg, bytes: Bytes(100 + u64::from(turn % 9) * 700) });
+        self.on(
+            here,
+            Op::ObjCharge { new: object, objcg, bytes: Bytes(100 + u64::from(turn % 9) * 700), force: false },
+        );
         self.on(there, Op::ObjUncharge { object });
         self.on(here, Op::Uncharge { charge });
         match turn % 8 {

@@ -161,6 +161,7 @@ impl ReferenceStateMachine for Books {
                         new: ObjectId(object),
                         objcg,
                         bytes: Bytes(bytes),
+                        force: false,
                     })
                     .boxed(),
             ));

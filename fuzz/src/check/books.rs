@@ -451,6 +451,7 @@ const OF_GROUPS: u128 = bit(What::MemcgGeneration)
     | bit(What::MemoryUsage)
     | bit(What::SwapUsage)
     | bit(What::MemswUsage)
+    | bit(What::KmemUsage)
     | bit(What::CssRefs)
     | bit(What::CssState)
     | bit(What::Id)
@@ -468,7 +469,12 @@ const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
 const OF_MMS: u128 = bit(What::MmGeneration) | bit(What::MmMemcg);
 
 /// Words of a group's statistics.
-const OF_STATISTICS: u128 = bit(What::StatFileMapped) | bit(What::StatFilePmdMapped) | bit(What::StatOnMove);
+const OF_STATISTICS: u128 = bit(What::StatFileMapped)
+    | bit(What::StatFilePmdMapped)
+    | bit(What::StatOnMove)
+    | bit(What::StatPgFault)
+    | bit(What::StatPgMajFault)
+    | bit(What::StatOomKill);
 
 /// The kinds of words whose owner is looked at again when they are written, a bit each.
 pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS | OF_SLABS | OF_STATISTICS;

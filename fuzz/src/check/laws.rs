@@ -44,6 +44,7 @@ impl World<'_> {
             view.usage -= self.added(What::MemoryUsage, index);
             view.swap_usage -= self.added(What::SwapUsage, index);
             view.memsw_usage -= self.added(What::MemswUsage, index);
+            view.kmem_usage -= self.added(What::KmemUsage, index);
             view.refs -= self.added(What::CssRefs, index);
             view.id_refs -= self.added(What::IdRefs, index);
         }
@@ -82,17 +83,19 @@ impl World<'_> {
         self.check_life(group, &view)?;
         self.check_refs(group, book, &view)?;
         self.check_usage(group, book, &view)?;
+        self.check_kmem(group, &view)?;
         self.check_swap(group, &view)
     }
 
     /// I3.
     fn check_signs(&self, group: GroupId, view: &MemcgView) -> Law {
-        let (aspect, value) = match (view.usage, view.swap_usage, view.memsw_usage) {
-            (0.., 0.., 0..) => return Ok(()),
-            (usage @ ..0, ..) => ("usage", usage),
-            (_, swap @ ..0, _) => ("swap", swap),
-            (.., memsw) => ("memsw", memsw),
-        };
+        let counters = [
+            ("usage", view.usage),
+            ("swap", view.swap_usage),
+            ("memsw", view.memsw_usage),
+            ("kmem", view.kmem_usage),
+        ];
+        let Some((aspect, value)) = counters.into_iter().find(|(_, value)| *value < 0) else { return Ok(()) };
         if !self.checks.has(Invariant::I3) {
             return Ok(());
         }
@@ -171,6 +174,15 @@ impl World<'_> {
         self.law(Invariant::I1, "memsw", thing, (expected + swapped.1, view.memsw_usage), || {
             let parts = self.usage_parts(group, book);
             list(&parts.into_iter().chain([swapped]).collect::<Vec<_>>())
+        })
+    }
+
+    /// I1 for the counter of kernel memory: every page that an object costs, also in a removed group, since nothing is
+    /// handed on where there is such a counter.
+    fn check_kmem(&self, group: GroupId, view: &MemcgView) -> Law {
+        let counts = (self.model.kmem(group).0 as i64, view.kmem_usage);
+        self.law(Invariant::I1, "kmem", Thing::Group(group), counts, || {
+            String::from("pages of live kernel objects of the group and those below it")
         })
     }
 

@@ -1,4 +1,4 @@
-//! I9: the statistics of every group, and the marks of those whose charges are moving.
+//! I9: the statistics of every group, the events that it counts for mms, and the marks of those whose charges are moving.
 //!
 //! A CPU that has changed a mapcount and not told the statistic yet leaves it wrong for the moment. So while any
 //! mapping is half done, or an operation with a page is under way on another CPU, no sum is checked, but what would
@@ -9,7 +9,14 @@ use super::broken::{Broken, Law, Thing};
 use super::laws::World;
 use crate::violation::Invariant;
 use stocktake_impl::{Label, MemcgRef, STAT_CPUS, Stat, What};
-use stocktake_model::GroupId;
+use stocktake_model::{GroupId, MmEvent};
+
+/// Events, and where they are counted.
+const EVENTS: [(MmEvent, Stat, What, &str); 3] = [
+    (MmEvent::Fault, Stat::PgFault, What::StatPgFault, "pgfault"),
+    (MmEvent::MajorFault, Stat::PgMajFault, What::StatPgMajFault, "pgmajfault"),
+    (MmEvent::OomKill, Stat::OomKill, What::StatOomKill, "oom-kill"),
+];
 
 /// The groups whose statistics are to be looked at.
 #[derive(Debug, Default)]
@@ -62,7 +69,7 @@ impl Books {
 
     /// Look at every group again, if the program had to do with any of this.
     pub(super) fn touch_all_stats(&mut self, world: &World<'_>) {
-        if world.model.mapped_used() {
+        if world.model.mapped_used() || world.model.mm_events_used() {
             for index in 0..self.groups.len() {
                 self.touch_stat(GroupId(index as u16));
             }
@@ -81,10 +88,26 @@ impl World<'_> {
         })
         .map_err(|broken| broken.about(word(What::StatFileMapped)))?;
         let huge = (expected.huge as i64, self.machine.stat(memcg, Stat::FilePmdMapped));
+        self.check_events(group, memcg)?;
         self.law(Invariant::I9, "file-pmdmapped", thing, huge, || {
             String::from("folios of several pages that are charged to the group and mapped, one each")
         })
         .map_err(|broken| broken.about(word(What::StatFilePmdMapped)))
+    }
+
+    /// Events of mms are counted once, in the group that the answer names.
+    fn check_events(&self, group: GroupId, memcg: MemcgRef) -> Law {
+        if !self.model.mm_events_used() {
+            return Ok(());
+        }
+        for (event, stat, what, aspect) in EVENTS {
+            let counts = (self.model.mm_events(group, event) as i64, self.machine.stat(memcg, stat));
+            self.law(Invariant::I9, aspect, Thing::Group(group), counts, || {
+                String::from("events of mms that were counted here")
+            })
+            .map_err(|broken| broken.about(Some(Label::new(what, memcg.index() * STAT_CPUS))))?;
+        }
+        Ok(())
     }
 
     /// A mover's mark is seen on every CPU that could run an update.

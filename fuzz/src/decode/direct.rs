@@ -139,6 +139,9 @@ impl Reader {
             Kind::SetSwapMax => {
                 Op::SetSwapMax { group: GroupId(operand(&walk.groups, input)), max: limit(input) }
             }
+            Kind::SetKmemMax => {
+                Op::SetKmemMax { group: GroupId(operand(&walk.groups, input)), max: limit(input) }
+            }
             Kind::SetMemswMax => {
                 Op::SetMemswMax { group: GroupId(operand(&walk.groups, input)), max: limit(input) }
             }
@@ -158,10 +161,11 @@ impl Reader {
                 Op::ObjcgGet { new: ObjcgId(create(&mut walk.objcgs, name)?), held }
             }
             Kind::ObjcgPut => Op::ObjcgPut { held: ObjcgId(operand(&walk.objcgs, input)) },
-            Kind::ObjCharge => {
+            Kind::ObjCharge | Kind::ObjChargeForce => {
                 let objcg = ObjcgId(operand(&walk.objcgs, input));
                 let bytes = Bytes(number::read(input, MOST_BYTES).max(1));
-                Op::ObjCharge { new: ObjectId(create(&mut walk.objects, name)?), objcg, bytes }
+                let new = ObjectId(create(&mut walk.objects, name)?);
+                Op::ObjCharge { new, objcg, bytes, force: kind == Kind::ObjChargeForce }
             }
             Kind::ObjUncharge => Op::ObjUncharge { object: ObjectId(operand(&walk.objects, input)) },
             Kind::SwapOut => {

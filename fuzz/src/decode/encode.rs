@@ -165,7 +165,10 @@ impl Writer {
                 self.walk.groups.give(new.0);
             }
             Op::Rmdir { group } | Op::DrainAll { group } => self.group(group)?,
-            Op::SetMax { group, max } | Op::SetSwapMax { group, max } | Op::SetMemswMax { group, max } => {
+            Op::SetMax { group, max }
+            | Op::SetSwapMax { group, max }
+            | Op::SetMemswMax { group, max }
+            | Op::SetKmemMax { group, max } => {
                 self.group(group)?;
                 self.limit(max)?;
             }
@@ -184,7 +187,7 @@ impl Writer {
                 self.walk.objcgs.give(new.0);
             }
             Op::ObjcgPut { held } => self.operand(held.0, self.walk.objcgs.next)?,
-            Op::ObjCharge { new, objcg, bytes } => {
+            Op::ObjCharge { new, objcg, bytes, force: _ } => {
                 self.operand(objcg.0, self.walk.objcgs.next)?;
                 self.value(bytes.0, 1, MOST_BYTES)?;
                 self.walk.objects.give(new.0);

@@ -3,7 +3,7 @@
 use super::picture::mm::{Stage, Task};
 use super::script::Script;
 use super::tags::Kind;
-use stocktake_model::{ChargeId, CpuId, GroupId, MmOp, MmUserId, Op, Pages, TaskId, Via};
+use stocktake_model::{ChargeId, CpuId, GroupId, MmEvent, MmOp, MmUserId, Op, Pages, TaskId, Via};
 
 /// A task of a process of its own.
 const OWN: u8 = u8::MAX;
@@ -125,6 +125,26 @@ impl Script<'_, '_> {
     pub(super) fn migrate(&mut self, at: CpuId, task: TaskId, group: GroupId) {
         self.picture.mm.migrate(task.0 as u8, group.0 as u8);
         self.push_mm(at, MmOp::Migrate { task, group });
+    }
+
+    pub(super) fn migrate_charges(&mut self, at: CpuId, task: TaskId, group: GroupId) {
+        self.picture.mm.migrate(task.0 as u8, group.0 as u8);
+        self.push_mm(at, MmOp::MigrateCharges { task, group });
+    }
+
+    pub(super) fn mm_event(&mut self, at: CpuId, through: Via, event: MmEvent) {
+        self.push_mm(at, MmOp::Event { through, event });
+    }
+
+    pub(super) fn socket(&mut self, at: CpuId, task: TaskId, pages: u64) -> ChargeId {
+        if self.is_full() {
+            return ChargeId(0);
+        }
+        let (pages, refused) = (pages.max(1), self.will_fail());
+        let group = self.picture.mm.task(task.0 as u8).group;
+        let new = ChargeId(self.picture.mm_charge(group, pages, refused).into());
+        self.push_mm(at, MmOp::Socket { new, task, pages: Pages(pages) });
+        new
     }
 
     pub(super) fn mm_get(&mut self, at: CpuId, of: Via) -> MmUserId {
@@ -284,14 +304,27 @@ impl Script<'_, '_> {
                 };
                 self.exit_end(at, task);
             }
-            Kind::MmMigrate => {
+            Kind::MmMigrate | Kind::MmMigrateCharges => {
                 let runs = |task: &Task| matches!(task.stage, Stage::Runs | Stage::Busy);
                 let task = match self.some_task_that(runs) {
                     Some(task) => task,
                     None => self.some_process(),
                 };
                 let group = self.some_group();
-                self.migrate(at, task, group);
+                match kind {
+                    Kind::MmMigrate => self.migrate(at, task, group),
+                    _ => self.migrate_charges(at, task, group),
+                }
+            }
+            Kind::MmEvent => {
+                let through = self.some_via();
+                let event = MmEvent::ALL[usize::from(self.byte()) % MmEvent::ALL.len()];
+                self.mm_event(at, through, event);
+            }
+            Kind::MmSocket => {
+                let task = self.some_process();
+                let pages = self.pages();
+                self.socket(at, task, pages);
             }
             Kind::MmGet => {
                 let of = self.some_via();

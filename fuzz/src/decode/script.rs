@@ -142,6 +142,10 @@ impl<'a, 'p> Script<'a, 'p> {
         self.push(at, Op::SetMemswMax { group, max });
     }
 
+    pub(super) fn set_kmem_max(&mut self, at: CpuId, group: GroupId, max: Limit) {
+        self.push(at, Op::SetKmemMax { group, max });
+    }
+
     // Folios
 
     pub(super) fn charge(&mut self, at: CpuId, group: GroupId, pages: u64) -> ChargeId {
@@ -193,11 +197,19 @@ impl<'a, 'p> Script<'a, 'p> {
     }
 
     pub(super) fn obj_charge(&mut self, at: CpuId, objcg: ObjcgId, bytes: u64) -> ObjectId {
+        self.charge_object(at, objcg, bytes, false)
+    }
+
+    pub(super) fn obj_charge_force(&mut self, at: CpuId, objcg: ObjcgId, bytes: u64) -> ObjectId {
+        self.charge_object(at, objcg, bytes, true)
+    }
+
+    fn charge_object(&mut self, at: CpuId, objcg: ObjcgId, bytes: u64, force: bool) -> ObjectId {
         if self.is_full() {
             return ObjectId(0);
         }
         let new = ObjectId(self.picture.obj_charge(objcg.0 as u8, bytes, self.will_fail()).into());
-        self.push(at, Op::ObjCharge { new, objcg, bytes: Bytes(bytes) });
+        self.push(at, Op::ObjCharge { new, objcg, bytes: Bytes(bytes), force });
         new
     }
 

@@ -93,6 +93,11 @@ impl Script<'_, '_> {
                 let max = values::swap_limit(self.byte());
                 self.set_swap_max(at, group, max);
             }
+            Kind::SetKmemMax => {
+                let group = self.some_limited_group();
+                let max = values::swap_limit(self.byte());
+                self.set_kmem_max(at, group, max);
+            }
             Kind::SetMemswMax => {
                 let group = self.some_limited_group();
                 let max = values::limit(self.byte(), self.picture.memsw(group));
@@ -132,6 +137,11 @@ impl Script<'_, '_> {
                 let objcg = self.some_objcg();
                 let bytes = self.bytes();
                 self.obj_charge(at, objcg, bytes);
+            }
+            Kind::ObjChargeForce => {
+                let objcg = self.some_objcg();
+                let bytes = self.bytes();
+                self.obj_charge_force(at, objcg, bytes);
             }
             Kind::ObjUncharge => {
                 let object = self.some_object();

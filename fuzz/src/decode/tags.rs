@@ -69,6 +69,11 @@ kinds! {
     80 MmCharge
     81 MmMatch
     82 SetMemswMax
+    83 MmMigrateCharges
+    84 MmEvent
+    85 MmSocket
+    86 SetKmemMax
+    87 ObjChargeForce
     96 Map
     97 MapBegin
     98 MapEnd
@@ -197,6 +202,7 @@ impl Kind {
             Op::Rmdir { .. } => Kind::Rmdir,
             Op::SetMax { .. } => Kind::SetMax,
             Op::SetSwapMax { .. } => Kind::SetSwapMax,
+            Op::SetKmemMax { .. } => Kind::SetKmemMax,
             Op::SetMemswMax { .. } => Kind::SetMemswMax,
             Op::Charge { force: false, .. } => Kind::Charge,
             Op::Charge { force: true, .. } => Kind::ChargeForce,
@@ -204,7 +210,8 @@ impl Kind {
             Op::ObjcgFrom { .. } => Kind::ObjcgFrom,
             Op::ObjcgGet { .. } => Kind::ObjcgGet,
             Op::ObjcgPut { .. } => Kind::ObjcgPut,
-            Op::ObjCharge { .. } => Kind::ObjCharge,
+            Op::ObjCharge { force: false, .. } => Kind::ObjCharge,
+            Op::ObjCharge { force: true, .. } => Kind::ObjChargeForce,
             Op::ObjUncharge { .. } => Kind::ObjUncharge,
             Op::SwapOut { .. } => Kind::SwapOut,
             Op::SwapIn { .. } => Kind::SwapIn,
@@ -228,6 +235,9 @@ impl Kind {
                 MmOp::Put { .. } => Kind::MmPut,
                 MmOp::Charge { .. } => Kind::MmCharge,
                 MmOp::Match { .. } => Kind::MmMatch,
+                MmOp::MigrateCharges { .. } => Kind::MmMigrateCharges,
+                MmOp::Event { .. } => Kind::MmEvent,
+                MmOp::Socket { .. } => Kind::MmSocket,
             },
             Op::Slab(SlabOp::CreateCache { .. }) => Kind::CacheCreate,
             Op::Slab(SlabOp::DestroyCache { .. }) => Kind::CacheDestroy,

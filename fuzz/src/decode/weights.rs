@@ -40,7 +40,7 @@ const CLASSES: usize = 18;
 const COMMON: usize = 12;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 76] = [
+const BASE: [(Kind, Class, u16); 80] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -53,6 +53,7 @@ const BASE: [(Kind, Class, u16); 76] = [
     (Kind::ObjcgPut, Class::Refs, 5),
     (Kind::ObjCharge, Class::Objects, 14),
     (Kind::ObjUncharge, Class::Objects, 10),
+    (Kind::ObjChargeForce, Class::Force, 1),
     (Kind::SwapOut, Class::Swap, 7),
     (Kind::SwapIn, Class::Swap, 4),
     (Kind::SwapFree, Class::Swap, 4),
@@ -83,6 +84,9 @@ const BASE: [(Kind, Class, u16); 76] = [
     (Kind::MmPut, Class::Tasks, 3),
     (Kind::MmCharge, Class::Tasks, 9),
     (Kind::MmMatch, Class::Tasks, 3),
+    (Kind::MmMigrateCharges, Class::Tasks, 4),
+    (Kind::MmEvent, Class::Tasks, 3),
+    (Kind::MmSocket, Class::Tasks, 3),
     (Kind::CacheCreate, Class::Slab, 2),
     (Kind::CacheDestroy, Class::Slab, 2),
     (Kind::SlabAlloc, Class::Slab, 12),
@@ -156,11 +160,16 @@ const fn kinds(classes: &ClassWeights) -> Kinds {
     kinds
 }
 
-/// v1 has a limit of memory and swap together where v2 has one of swap.
+/// v1 has a limit of memory and swap together where v2 has one of swap, and moves charges with a task.
 fn in_mode(mut kinds: Kinds, mode: Mode) -> Kinds {
+    if mode == Mode::V2 {
+        for kind in kinds.iter_mut().filter(|kind| **kind == Kind::MmMigrateCharges) {
+            *kind = Kind::MmMigrate;
+        }
+    }
     if mode != Mode::V2 {
-        for kind in kinds.iter_mut().filter(|kind| **kind == Kind::SetSwapMax) {
-            *kind = Kind::SetMemswMax;
+        for (index, kind) in kinds.iter_mut().filter(|kind| **kind == Kind::SetSwapMax).enumerate() {
+            *kind = if index % 4 == 3 { Kind::SetKmemMax } else { Kind::SetMemswMax };
         }
     }
     kinds

@@ -1,6 +1,8 @@
 //! Applying an operation to the machine: the program's names become handles, the machine's answers outcomes.
 
 mod mm;
+
+pub(super) use mm::stat;
 mod slab;
 
 use crate::check::Books;
@@ -231,6 +233,10 @@ impl<E: Env> Applier<'_, E> {
                 m.set_swap_max(e, b.groups[group.index()].expect(BOUND), limit(max));
                 Outcome::Done
             }
+            Op::SetKmemMax { group, max } => {
+                let memcg = b.groups[group.index()].expect(BOUND);
+                done(m.set_kmem_max(e, cpu, memcg, limit(max))).0
+            }
             Op::SetMemswMax { group, max } => {
                 let memcg = b.groups[group.index()].expect(BOUND);
                 done(m.set_memsw_max(e, cpu, memcg, limit(max))).0
@@ -264,9 +270,9 @@ impl<E: Env> Applier<'_, E> {
                 }
                 Outcome::Done
             }
-            Op::ObjCharge { new, objcg, bytes } => {
+            Op::ObjCharge { new, objcg, bytes, force } => {
                 let objcg = b.objcgs[objcg.index()].expect(BOUND);
-                let outcome = charge_object(m, e, cpu, objcg, bytes);
+                let outcome = charge_object(m, e, cpu, objcg, (bytes, force));
                 if outcome == Outcome::Done {
                     b.objects[new.index()] = Some(Object { objcg, bytes, cpu: step.cpu });
                 }
@@ -363,10 +369,10 @@ fn charge_object<E: Env>(
     e: &E,
     cpu: &mut Cpu,
     objcg: Option<ObjcgRef>,
-    bytes: Bytes,
+    (bytes, force): (Bytes, bool),
 ) -> Outcome {
     let Some(objcg) = objcg else { return Outcome::Done };
-    match m.obj_cgroup_charge_object(e, cpu, objcg, machine::Bytes(bytes.0)) {
+    match m.obj_cgroup_charge_object(e, cpu, objcg, machine::Bytes(bytes.0), force) {
         Ok(()) => Outcome::Done,
         Err(errno) => refused(errno),
     }

@@ -1,5 +1,6 @@
 //! Numbers that a hand-written trace insists on.
 
+use super::apply;
 use super::lockstep::Lockstep;
 use crate::check::{Broken, Thing};
 use crate::program::{Assertion, State};
@@ -57,6 +58,13 @@ fn look(engine: &Lockstep, cpu: CpuId, assertion: Assertion) -> Look {
         Assertion::Usage(group, n) => number("usage", group, n, |view| view.usage),
         Assertion::Swap(group, n) => number("swap", group, n, |view| view.swap_usage),
         Assertion::Memsw(group, n) => number("memsw", group, n, |view| view.memsw_usage),
+        Assertion::Kmem(group, n) => number("kmem", group, n, |view| view.kmem_usage),
+        Assertion::Event(group, event, n) => {
+            let memcg = engine.bindings.groups.get(group.index()).copied().flatten();
+            let live = memcg.filter(|&memcg| engine.machine.memcg(memcg).is_some());
+            let found = live.map(|memcg| engine.machine.stat(memcg, apply::stat(event)));
+            ("event", Thing::Group(group), count(n), found.map_or(Value::Absent, Value::Number))
+        }
         Assertion::Failcnt(group, n) => number("failcnt", group, n, |view| view.failcnt),
         Assertion::Watermark(group, n) => number("watermark", group, n, |view| view.watermark),
         Assertion::Ids(group, n) => number("ids", group, n, |view| view.id_refs),

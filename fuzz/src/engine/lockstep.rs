@@ -441,7 +441,7 @@ fn may_charge(op: &Op) -> bool {
         Op::Charge { .. }
             | Op::SwapIn { .. }
             | Op::ObjCharge { .. }
-            | Op::Mm(MmOp::Charge { .. })
+            | Op::Mm(MmOp::Charge { .. } | MmOp::MigrateCharges { .. } | MmOp::Socket { .. })
             | Op::Slab(SlabOp::Alloc { .. })
             | Op::Mapped(MappedOp::MovePage { .. } | MappedOp::ForceEmpty { .. })
             | Op::Page(_)

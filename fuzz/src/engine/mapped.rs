@@ -122,7 +122,14 @@ impl Lockstep {
     /// The history of a statistic whose first word has this label: of its sum over the CPUs. `None` if the label is
     /// of another kind.
     pub(super) fn stat_history(&self, label: Label) -> Option<Vec<Write>> {
-        if !matches!(label.what, What::StatFileMapped | What::StatFilePmdMapped) {
+        if !matches!(
+            label.what,
+            What::StatFileMapped
+                | What::StatFilePmdMapped
+                | What::StatPgFault
+                | What::StatPgMajFault
+                | What::StatOomKill
+        ) {
             return None;
         }
         let mut history = self.env.history();

@@ -5,12 +5,36 @@ use crate::goals::{Goal, Seen};
 use crate::tally::Tally;
 use crate::trace::Labels;
 use stocktake_impl::MmRef;
-use stocktake_model::{GroupId, MmOp, MmUserId, Outcome, TaskId};
+use stocktake_model::{GroupId, GroupLife, MmOp, MmUserId, Outcome, Pages, TaskId, Via};
 
 impl Lockstep {
     /// Goals that involve what the model knows of an mm.
-    pub(super) fn count_mm(&self, tally: &mut Tally, op: &MmOp) {
-        let &MmOp::Charge { through, .. } = op else { return };
+    pub(super) fn count_mm(&self, tally: &mut Tally, op: &MmOp, observed: Outcome) {
+        let through = match *op {
+            MmOp::Charge { through, .. } => through,
+            MmOp::Event { .. } => {
+                if let Outcome::To(group) = observed
+                    && self.model.life(group) != Some(GroupLife::Online)
+                {
+                    tally.goals[Goal::seen(Seen::EventOfRemovedGroup)] += 1;
+                }
+                return;
+            }
+            MmOp::Socket { task, .. } => {
+                if self.model.mm_task_groups(Via::Task(task)).any(|group| Outcome::To(group) != observed) {
+                    tally.goals[Goal::seen(Seen::SocketBesideSharer)] += 1;
+                }
+                return;
+            }
+            MmOp::MigrateCharges { task, .. } => {
+                let pages = self.model.charges_moved_by(task).map_or(Pages(0), |(_, pages)| pages);
+                if observed == Outcome::Is(true) && pages > Pages(0) {
+                    tally.goals[Goal::seen(Seen::PagesMovedAlong)] += 1;
+                }
+                return;
+            }
+            _ => return,
+        };
         if self.model.mm_bound(through).is_none() {
             tally.goals[Goal::seen(Seen::UnboundMmCharged)] += 1;
         } else if self.model.mm_is_being_made(through) {
@@ -67,7 +91,10 @@ impl Lockstep {
     pub(super) fn group_of_mm_op(&self, op: &MmOp, observed: Outcome) -> Option<GroupId> {
         match (*op, observed) {
             (_, Outcome::To(payer)) => Some(payer),
-            (MmOp::Task { group, .. } | MmOp::Migrate { group, .. }, _) => Some(group),
+            (
+                MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::MigrateCharges { group, .. },
+                _,
+            ) => Some(group),
             (MmOp::Exit { task } | MmOp::ExitEnd { task }, _) => self.model.task_group(task),
             _ => None,
         }

@@ -10,7 +10,7 @@ impl Lockstep {
     pub(super) fn count_seen(&self, tally: &mut Tally, action: &Step, observed: Outcome) {
         self.count_mapped(tally, action, observed);
         match (action.op, observed) {
-            (Op::Mm(op), _) => self.count_mm(tally, &op),
+            (Op::Mm(op), _) => self.count_mm(tally, &op, observed),
             (Op::Rmdir { group }, Outcome::Refused(_)) if self.model.tasks_in(group) > 0 => {
                 tally.goals[Goal::seen(Seen::RemovalHinderedByTask)] += 1;
             }

@@ -5,7 +5,7 @@ use crate::check::{Broken, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_model::{
-    CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, PageOp, Ran, ShmemOp, SlabOp, Step,
+    CpuId, GroupId, GroupLife, MappedOp, MmOp, Mode, Op, Outcome, PageOp, Pages, Ran, ShmemOp, SlabOp, Step,
 };
 
 type Law = Result<(), Box<Broken>>;
@@ -38,9 +38,17 @@ impl Lockstep {
         let charged = match (action.op, observed) {
             (Op::Charge { group, force: false, .. }, Outcome::Done) if group != GroupId::ROOT => group,
             (
-                Op::SwapIn { .. } | Op::Mm(MmOp::Charge { .. }) | Op::Slab(SlabOp::Alloc { .. }),
+                Op::SwapIn { .. }
+                | Op::Mm(MmOp::Charge { .. } | MmOp::Socket { .. })
+                | Op::Slab(SlabOp::Alloc { .. }),
                 Outcome::To(group),
             ) if group != GroupId::ROOT => group,
+            (Op::Mm(MmOp::MigrateCharges { task, group }), Outcome::Is(true)) if group != GroupId::ROOT => {
+                match self.model.charges_moved_by(task) {
+                    Some((_, pages)) if pages > Pages(0) => group,
+                    _ => return Ok(()),
+                }
+            }
             (
                 Op::Page(PageOp::File { group, .. } | PageOp::Anon { group, .. }),
                 Outcome::Done | Outcome::Small,
@@ -53,7 +61,7 @@ impl Lockstep {
                 }
             }
             (Op::Mapped(MappedOp::MovePage { to, .. }), Outcome::Done) if to != GroupId::ROOT => to,
-            (Op::ObjCharge { objcg, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
+            (Op::ObjCharge { objcg, force: false, .. }, Outcome::Done) => match self.model.bucket_of(objcg) {
                 Some(birth) => self.model.bucket_owner(birth),
                 None => return Ok(()),
             },
@@ -80,6 +88,18 @@ impl Lockstep {
                     Thing::Group(group),
                     format!("at most {} of memory and swap", view.memsw_max),
                     view.memsw_usage,
+                    String::from("the charge took new pages from the counter and was not forced"),
+                ));
+            }
+            // Only objects are charged there.
+            let objects = matches!(action.op, Op::ObjCharge { .. }) && self.model.counts_kmem();
+            if let Some(view) = view.filter(|view| objects && view.kmem_usage > view.kmem_max) {
+                return Err(Broken::new(
+                    Invariant::I10,
+                    "kmem-limit",
+                    Thing::Group(group),
+                    format!("at most {} of kernel memory", view.kmem_max),
+                    view.kmem_usage,
                     String::from("the charge took new pages from the counter and was not forced"),
                 ));
             }

@@ -30,6 +30,11 @@ impl<'a> Seen<'a> {
                 Outcome::To(payer) => (Some(payer), pages, None),
                 _ => (None, pages, None),
             },
+            Op::Mm(MmOp::Socket { task, pages, .. }) => (engine.model.task_group(task), pages, None),
+            Op::Mm(MmOp::MigrateCharges { task, group }) => {
+                let asked = engine.model.charges_moved_by(task).map_or(Pages(0), |(_, pages)| pages);
+                (Some(group), asked, None)
+            }
             Op::SwapIn { slot, faulter, .. } => {
                 let payer = match first {
                     Outcome::To(group) => group,

@@ -26,10 +26,13 @@ pub(super) fn amounts(action: &Action) -> [Option<Amount>; MOST] {
     let Action::Op(step) = action else { return [None; MOST] };
     match step.op {
         Op::Mkdir { max, swap_max, .. } => [limit(max), limit(swap_max)],
-        Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } | Op::SetMemswMax { max, .. } => {
-            [limit(max), None]
+        Op::SetMax { max, .. }
+        | Op::SetSwapMax { max, .. }
+        | Op::SetMemswMax { max, .. }
+        | Op::SetKmemMax { max, .. } => [limit(max), None],
+        Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. } | MmOp::Socket { pages, .. }) => {
+            [count(pages.0), None]
         }
-        Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => [count(pages.0), None],
         Op::ObjCharge { bytes, .. } => [count(bytes.0), None],
         Op::Slab(SlabOp::CreateCache { size, order, .. }) => {
             [count(size.0), Some(Amount { value: Some(order.into()), least: 0 })]
@@ -44,9 +47,15 @@ pub(super) fn set_amount(action: &mut Action, which: usize, value: Option<u64>) 
     let Action::Op(step) = action else { return };
     match (&mut step.op, which, value) {
         (Op::Mkdir { max, .. } | Op::SetMax { max, .. }, 0, _)
-        | (Op::SetSwapMax { max, .. } | Op::SetMemswMax { max, .. }, 0, _) => *max = limit,
+        | (Op::SetSwapMax { max, .. } | Op::SetMemswMax { max, .. } | Op::SetKmemMax { max, .. }, 0, _) => {
+            *max = limit
+        }
         (Op::Mkdir { swap_max, .. }, 1, _) => *swap_max = limit,
-        (Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }), 0, Some(n)) => *pages = Pages(n),
+        (
+            Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. } | MmOp::Socket { pages, .. }),
+            0,
+            Some(n),
+        ) => *pages = Pages(n),
         (Op::ObjCharge { bytes, .. }, 0, Some(n)) => *bytes = Bytes(n),
         (Op::Slab(SlabOp::CreateCache { size, .. }), 0, Some(n)) => *size = Bytes(n),
         (Op::Slab(SlabOp::CreateCache { order, .. }), 1, Some(n)) => *order = n as u8,

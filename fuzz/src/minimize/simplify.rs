@@ -96,7 +96,10 @@ impl<R: Run> Search<R> {
             Action::Assert(..) => false,
         });
         self.attempt_step(index, |step| match &mut step.action {
-            Action::Op(stocktake_model::Step { op: Op::Charge { force, .. }, .. }) => std::mem::take(force),
+            Action::Op(stocktake_model::Step {
+                op: Op::Charge { force, .. } | Op::ObjCharge { force, .. },
+                ..
+            }) => std::mem::take(force),
             Action::Op(stocktake_model::Step { op: Op::Slab(SlabOp::CreateCache { rcu, .. }), .. }) => {
                 std::mem::take(rcu)
             }

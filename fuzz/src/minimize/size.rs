@@ -89,7 +89,7 @@ impl Size {
                     size.groups += 1;
                     depths.push(own);
                 }
-                Op::Charge { force, .. } => size.extras += usize::from(force),
+                Op::Charge { force, .. } | Op::ObjCharge { force, .. } => size.extras += usize::from(force),
                 Op::Page(PageOp::Anon { huge, .. })
                 | Op::Shmem(ShmemOp::Fault { huge, .. } | ShmemOp::Lookup { huge, .. }) => {
                     size.extras += usize::from(huge);

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::error::quoted;
+use super::mm::EVENTS;
 use super::reader::{Reader, one_of};
 use super::spelling::{STATES, SUBJECTS, table_words, value};
 use super::visit::Kind;
@@ -60,10 +61,14 @@ impl<'t> Reader<'t> {
         }
         let count = self.count(args);
         let (group, count) = (group?, count?);
+        if let Some(event) = value(&EVENTS, subject.text) {
+            return Some(Assertion::Event(group, event, count));
+        }
         Some(match subject.text {
             "usage" => Assertion::Usage(group, count),
             "swap" => Assertion::Swap(group, count),
             "memsw" => Assertion::Memsw(group, count),
+            "kmem" => Assertion::Kmem(group, count),
             "failcnt" => Assertion::Failcnt(group, count),
             "watermark" => Assertion::Watermark(group, count),
             "ids" => Assertion::Ids(group, count),

@@ -116,10 +116,12 @@ fn in_range(step: &Step, cpus: u8) -> bool {
         && match step.action {
             Action::Op(step) => match step.op {
                 Op::Mkdir { max, swap_max, .. } => limit(max) && limit(swap_max),
-                Op::SetMax { max, .. } | Op::SetSwapMax { max, .. } | Op::SetMemswMax { max, .. } => {
-                    limit(max)
-                }
-                Op::Charge { pages, .. } | Op::Mm(MmOp::Charge { pages, .. }) => PAGES.has(pages.0),
+                Op::SetMax { max, .. }
+                | Op::SetSwapMax { max, .. }
+                | Op::SetMemswMax { max, .. }
+                | Op::SetKmemMax { max, .. } => limit(max),
+                Op::Charge { pages, .. }
+                | Op::Mm(MmOp::Charge { pages, .. } | MmOp::Socket { pages, .. }) => PAGES.has(pages.0),
                 Op::ObjCharge { bytes, .. } => BYTES.has(bytes.0),
                 Op::Slab(op) => slab_in_range(&op),
                 Op::CpuDown { target }

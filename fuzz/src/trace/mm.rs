@@ -1,16 +1,18 @@
 //! The operations of tasks and mms in text: `t2 = fork t1`, `p1 = mm.charge t1 3`.
 
 use super::args::Args;
+use super::error::quoted;
 use super::labels::Labels;
 use super::reader::Reader;
-use super::spelling::{Form, PAGES, form};
+use super::reader::one_of;
+use super::spelling::{self, Form, PAGES, form, table_words, value};
 use super::visit::{Kind, Role};
 use std::borrow::Cow;
 use std::fmt::{self, Write};
-use stocktake_model::{ChargeId, GroupId, MmOp, MmUserId, Pages, TaskId, Via};
+use stocktake_model::{ChargeId, GroupId, MmEvent, MmOp, MmUserId, Pages, TaskId, Via};
 
 /// How the operations are written.
-pub(super) const FORMS: [Form; 18] = [
+pub(super) const FORMS: [Form; 21] = [
     form("task", Some(Kind::Task), "@0 TASK = task PATH"),
     form("kthread", Some(Kind::Task), "@0 TASK = kthread"),
     form("mm.use", None, "@0 mm.use KTHREAD TASK"),
@@ -25,11 +27,18 @@ pub(super) const FORMS: [Form; 18] = [
     form("exit.begin", None, "@0 exit.begin TASK"),
     form("exit.end", None, "@0 exit.end TASK"),
     form("migrate", None, "@0 migrate TASK PATH"),
+    form("migrate.charges", None, "@0 migrate.charges TASK PATH"),
     form("mm.get", Some(Kind::User), "@0 USER = mm.get TASK|USER"),
     form("mm.put", None, "@0 mm.put USER"),
     form("mm.charge", Some(Kind::Charge), "@0 CHARGE = mm.charge TASK|USER PAGES"),
     form("mm.match", None, "@0 mm.match TASK|USER PATH"),
+    form("mm.event", None, "@0 mm.event TASK|USER pgfault|pgmajfault|oom_kill"),
+    form("sock.charge", Some(Kind::Charge), "@0 CHARGE = sock.charge TASK PAGES"),
 ];
+
+/// Words of events.
+pub(super) const EVENTS: [(&str, MmEvent); 3] =
+    [("pgfault", MmEvent::Fault), ("pgmajfault", MmEvent::MajorFault), ("oom_kill", MmEvent::OomKill)];
 
 /// The word of an operation.
 pub(crate) fn word(op: &MmOp) -> &'static str {
@@ -52,6 +61,9 @@ pub(crate) fn word(op: &MmOp) -> &'static str {
         MmOp::Put { .. } => "mm.put",
         MmOp::Charge { .. } => "mm.charge",
         MmOp::Match { .. } => "mm.match",
+        MmOp::MigrateCharges { .. } => "migrate.charges",
+        MmOp::Event { .. } => "mm.event",
+        MmOp::Socket { .. } => "sock.charge",
     }
 }
 
@@ -88,7 +100,7 @@ pub(super) fn visit(op: &mut MmOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
             see(New, Kind::User, &mut new.0);
         }
         MmOp::ExecCommit { exec: user } | MmOp::Put { user } => see(Use, Kind::User, &mut user.0),
-        MmOp::Migrate { task, group } => {
+        MmOp::Migrate { task, group } | MmOp::MigrateCharges { task, group } => {
             see(Use, Kind::Task, &mut task.0);
             see(Use, Kind::Group, &mut group.0);
         }
@@ -98,6 +110,11 @@ pub(super) fn visit(op: &mut MmOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
         }
         MmOp::Charge { new, through, .. } => {
             via(&mut see, through);
+            see(New, Kind::Charge, &mut new.0);
+        }
+        MmOp::Event { through, .. } => via(&mut see, through),
+        MmOp::Socket { new, task, .. } => {
+            see(Use, Kind::Task, &mut task.0);
             see(New, Kind::Charge, &mut new.0);
         }
         MmOp::Match { through, group } => {
@@ -127,9 +144,27 @@ impl<'t> Reader<'t> {
             "exit" => MmOp::Exit { task: self.task(args)? },
             "exit.begin" => MmOp::ExitBegin { task: self.task(args)? },
             "exit.end" => MmOp::ExitEnd { task: self.task(args)? },
-            "migrate" => {
+            word @ ("migrate" | "migrate.charges") => {
                 let (task, group) = (self.task(args), self.group(args));
-                MmOp::Migrate { task: task?, group: group? }
+                match word {
+                    "migrate" => MmOp::Migrate { task: task?, group: group? },
+                    _ => MmOp::MigrateCharges { task: task?, group: group? },
+                }
+            }
+            "mm.event" => {
+                let (through, word) = (self.via(args), args.operand(self, "event")?);
+                let Some(event) = value(&EVENTS, word.text) else {
+                    let all: Vec<&str> = table_words(&EVENTS).collect();
+                    let message = format!("there is no event {}", quoted(word.text));
+                    self.wrong(word, message, one_of(word.text, &all));
+                    return None;
+                };
+                MmOp::Event { through: through?, event }
+            }
+            "sock.charge" => {
+                let task = self.task(args);
+                let pages = args.operand(self, "number of pages").and_then(|word| self.number(word, PAGES));
+                MmOp::Socket { new: ChargeId(new), task: task?, pages: Pages(pages?) }
             }
             "mm.get" => MmOp::Get { new: MmUserId(new), of: self.via(args)? },
             "mm.put" => MmOp::Put { user: self.user(args)? },
@@ -198,10 +233,18 @@ impl Labels {
             | MmOp::Exit { task: of }
             | MmOp::ExitBegin { task: of }
             | MmOp::ExitEnd { task: of } => write!(to, "{word} {}", task(of)),
-            MmOp::Migrate { task: of, group: at } => write!(to, "{word} {} {}", task(of), group(at)),
+            MmOp::Migrate { task: of, group: at } | MmOp::MigrateCharges { task: of, group: at } => {
+                write!(to, "{word} {} {}", task(of), group(at))
+            }
             MmOp::Get { new, of } => write!(to, "{} = {word} {}", user(new), via(of)),
             MmOp::Charge { new, through, pages } => {
                 write!(to, "{} = {word} {} {}", self.charge(new), via(through), pages.0)
+            }
+            MmOp::Event { through, event } => {
+                write!(to, "{word} {} {}", via(through), spelling::word(&EVENTS, &event))
+            }
+            MmOp::Socket { new, task: of, pages } => {
+                write!(to, "{} = {word} {} {}", self.charge(new), task(of), pages.0)
             }
             MmOp::Match { through, group: at } => write!(to, "{word} {} {}", via(through), group(at)),
         }

@@ -164,7 +164,8 @@ impl<'t> Reader<'t> {
             "obj.charge" => {
                 let objcg = self.objcg(args);
                 let bytes = args.operand(self, "number of bytes").and_then(|word| self.number(word, BYTES));
-                Op::ObjCharge { new: ObjectId(new), objcg: objcg?, bytes: Bytes(bytes?) }
+                let force = args.flag("force");
+                Op::ObjCharge { new: ObjectId(new), objcg: objcg?, bytes: Bytes(bytes?), force }
             }
             "obj.uncharge" => Op::ObjUncharge { object: ObjectId(self.operand(args, Kind::Object)?) },
             "swap.out" => Op::SwapOut { new: SlotId(new), charge: self.charge(args)? },
@@ -196,11 +197,12 @@ impl<'t> Reader<'t> {
     fn set(&mut self, args: &mut Args<'t>) -> Option<Op> {
         let group = self.group(args);
         let (max, swap_max) = (self.limit(args, "max"), self.limit(args, "swap.max"));
-        match (max, swap_max, self.limit(args, "memsw.max")) {
-            (Some(max), None, None) => Some(Op::SetMax { group: group?, max }),
-            (None, Some(max), None) => Some(Op::SetSwapMax { group: group?, max }),
-            (None, None, Some(max)) => Some(Op::SetMemswMax { group: group?, max }),
-            (None, None, None) => {
+        match (max, swap_max, self.limit(args, "memsw.max"), self.limit(args, "kmem.max")) {
+            (Some(max), None, None, None) => Some(Op::SetMax { group: group?, max }),
+            (None, Some(max), None, None) => Some(Op::SetSwapMax { group: group?, max }),
+            (None, None, Some(max), None) => Some(Op::SetMemswMax { group: group?, max }),
+            (None, None, None, Some(max)) => Some(Op::SetKmemMax { group: group?, max }),
+            (None, None, None, None) => {
                 args.missing(self, "limit");
                 None
             }
@@ -221,7 +223,7 @@ impl<'t> Reader<'t> {
             return None;
         }
         let usage = "an outcome is `ok`, a path, ENOMEM, EBUSY, ENOSPC, ENODEV, EINVAL, EEXIST, ENOENT; of a fault: \
-                     a version, small; of `shmem.punch`: stranded; of `mm.match`: yes, no; of `work`: nothing, drain, offline PATH, \
+                     a version, small; of `shmem.punch`: stranded; of `mm.match` and `migrate.charges`: yes, no; of `work`: nothing, drain, offline PATH, \
                      release PATH, cache.make PATH, cache.end";
         let Some(&word) = args.outcome.first() else {
             self.wrong(args.end, "the outcome is missing".to_owned(), usage.to_owned());
@@ -270,7 +272,9 @@ impl<'t> Reader<'t> {
         if let Some(word) = args.unread_operand() {
             let help = match word.text.strip_prefix("->") {
                 Some(outcome) => format!("put a space between `->` and {}", quoted(outcome)),
-                None if args.form.word == "charge" && closest(word.text, ["force"]).is_some() => {
+                None if matches!(args.form.word, "charge" | "obj.charge")
+                    && closest(word.text, ["force"]).is_some() =>
+                {
                     did_you_mean("force")
                 }
                 None => args.usage_help(),
@@ -285,7 +289,7 @@ impl<'t> Reader<'t> {
             }
             let known: &[&str] = match form {
                 "mkdir" => &["max", "swap.max", "fail"],
-                "set" => &["max", "swap.max", "memsw.max", "fail"],
+                "set" => &["max", "swap.max", "memsw.max", "kmem.max", "fail"],
                 "cache.create" => &["order", "fail"],
                 ASSERT => &[],
                 _ => &["fail"],

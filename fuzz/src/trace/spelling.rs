@@ -130,13 +130,17 @@ pub(crate) fn operation_words() -> impl Iterator<Item = &'static str> {
 const FORMS: [Form; 37] = [
     form("mkdir", None, "@0 mkdir PATH [max=N|max] [swap.max=N|max]"),
     form("rmdir", None, "@0 rmdir PATH"),
-    form("set", None, "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max`, `memsw.max=N|max"),
+    form(
+        "set",
+        None,
+        "@0 set PATH max=N|max` or `@0 set PATH swap.max=N|max`, `memsw.max=N|max`, `kmem.max=N|max",
+    ),
     form("charge", Some(Kind::Charge), "@0 CHARGE = charge PATH PAGES [force]"),
     form("uncharge", None, "@0 uncharge CHARGE"),
     form("objcg", Some(Kind::Objcg), "@0 OBJCG = objcg PATH"),
     form("objcg.get", Some(Kind::Objcg), "@0 OBJCG = objcg.get OBJCG"),
     form("objcg.put", None, "@0 objcg.put OBJCG"),
-    form("obj.charge", Some(Kind::Object), "@0 OBJECT = obj.charge OBJCG BYTES"),
+    form("obj.charge", Some(Kind::Object), "@0 OBJECT = obj.charge OBJCG BYTES [force]"),
     form("obj.uncharge", None, "@0 obj.uncharge OBJECT"),
     form("swap.out", Some(Kind::Slot), "@0 SLOT = swap.out CHARGE"),
     form("swap.in", Some(Kind::Charge), "@0 CHARGE = swap.in SLOT PATH"),
@@ -168,10 +172,14 @@ const FORMS: [Form; 37] = [
 ];
 
 /// What an `assert` can be about, and how it is written.
-pub(super) const SUBJECTS: [(&str, &str); 18] = [
+pub(super) const SUBJECTS: [(&str, &str); 22] = [
     ("usage", "@0 assert usage PATH PAGES"),
     ("swap", "@0 assert swap PATH SLOTS"),
     ("memsw", "@0 assert memsw PATH PAGES"),
+    ("kmem", "@0 assert kmem PATH PAGES"),
+    ("pgfault", "@0 assert pgfault PATH N"),
+    ("pgmajfault", "@0 assert pgmajfault PATH N"),
+    ("oom_kill", "@0 assert oom_kill PATH N"),
     ("failcnt", "@0 assert failcnt PATH N"),
     ("watermark", "@0 assert watermark PATH PAGES"),
     ("state", "@0 assert state PATH online|offlining|dying|released|freed"),
@@ -209,11 +217,16 @@ pub(super) fn is_outcome_word(word: &str) -> bool {
     value(&OUTCOMES, word).is_some() || GROUP_WORK.iter().any(|(name, _)| *name == word)
 }
 
-/// Whether an operation can have an outcome: work items are answers of `work`, yes and no of `mm.match`, versions of
+/// Whether an operation can have an outcome: work items are answers of `work`, yes and no of `mm.match` and
+/// `migrate.charges`, versions of
 /// operations on shmem, and of nothing else.
 pub(super) fn can_answer(op: &Op, outcome: Outcome) -> bool {
     matches!(op, Op::Work) == matches!(outcome, Outcome::Ran(_))
-        && matches!(op, Op::Mm(MmOp::Match { .. })) == matches!(outcome, Outcome::Is(_))
+        && match op {
+            Op::Mm(MmOp::Match { .. }) => matches!(outcome, Outcome::Is(_)),
+            Op::Mm(MmOp::MigrateCharges { .. }) => matches!(outcome, Outcome::Is(_) | Outcome::Refused(_)),
+            _ => !matches!(outcome, Outcome::Is(_)),
+        }
         && match outcome {
             Outcome::Read(_) => matches!(op, Op::Shmem(_)),
             Outcome::Small => matches!(op, Op::Shmem(_) | Op::Page(_)),

@@ -102,6 +102,7 @@ pub(crate) fn visit(action: &mut Action, mut see: impl FnMut(Role, Kind, &mut u1
         | Op::SetMax { group, .. }
         | Op::SetSwapMax { group, .. }
         | Op::SetMemswMax { group, .. }
+        | Op::SetKmemMax { group, .. }
         | Op::DrainAll { group } => see(Use, Group, &mut group.0),
         Op::Charge { new, group, .. } => {
             see(Use, Group, &mut group.0);
@@ -159,6 +160,8 @@ pub(crate) fn visit_assertion(
         Assertion::Usage(group, n)
         | Assertion::Swap(group, n)
         | Assertion::Memsw(group, n)
+        | Assertion::Kmem(group, n)
+        | Assertion::Event(group, _, n)
         | Assertion::Failcnt(group, n)
         | Assertion::Watermark(group, n)
         | Assertion::Ids(group, n)

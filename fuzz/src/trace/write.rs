@@ -2,6 +2,7 @@
 
 use super::VERSIONS;
 use super::labels::Labels;
+use super::mm::EVENTS;
 use super::scope::names_from;
 use super::spelling::{
     ASSERT, FAILURES, GROUP_WORK, MAGIC, MODES, OUTCOMES, PARALLEL, SCHEDULE, STATES, can_answer,
@@ -167,6 +168,7 @@ impl Labels {
             Op::Rmdir { group } => write!(to, "rmdir {}", self.group(group)),
             Op::SetMax { group, max } => write!(to, "set {} max={max}", self.group(group)),
             Op::SetSwapMax { group, max } => write!(to, "set {} swap.max={max}", self.group(group)),
+            Op::SetKmemMax { group, max } => write!(to, "set {} kmem.max={max}", self.group(group)),
             Op::SetMemswMax { group, max } => write!(to, "set {} memsw.max={max}", self.group(group)),
             Op::Charge { new, group, pages, force } => {
                 write!(to, "{} = charge {} {}", self.charge(new), self.group(group), pages.0)?;
@@ -176,8 +178,9 @@ impl Labels {
             Op::ObjcgFrom { new, group } => write!(to, "{} = objcg {}", self.objcg(new), self.group(group)),
             Op::ObjcgGet { new, held } => write!(to, "{} = objcg.get {}", self.objcg(new), self.objcg(held)),
             Op::ObjcgPut { held } => write!(to, "objcg.put {}", self.objcg(held)),
-            Op::ObjCharge { new, objcg, bytes } => {
-                write!(to, "{} = obj.charge {} {}", self.object(new), self.objcg(objcg), bytes.0)
+            Op::ObjCharge { new, objcg, bytes, force } => {
+                write!(to, "{} = obj.charge {} {}", self.object(new), self.objcg(objcg), bytes.0)?;
+                to.write_str(if force { " force" } else { "" })
             }
             Op::ObjUncharge { object } => write!(to, "obj.uncharge {}", self.object(object)),
             Op::SwapOut { new, charge } => {
@@ -208,6 +211,10 @@ impl Labels {
         match assertion {
             Assertion::Usage(group, n) => write!(to, "usage {} {n}", self.group(group)),
             Assertion::Swap(group, n) => write!(to, "swap {} {n}", self.group(group)),
+            Assertion::Kmem(group, n) => write!(to, "kmem {} {n}", self.group(group)),
+            Assertion::Event(group, event, n) => {
+                write!(to, "{} {} {n}", word(&EVENTS, &event), self.group(group))
+            }
             Assertion::Memsw(group, n) => write!(to, "memsw {} {n}", self.group(group)),
             Assertion::Failcnt(group, n) => write!(to, "failcnt {} {n}", self.group(group)),
             Assertion::Watermark(group, n) => write!(to, "watermark {} {n}", self.group(group)),

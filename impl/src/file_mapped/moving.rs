@@ -74,6 +74,20 @@ impl Machine {
         if to != self.root {
             self.try_charge(e, cpu, to, pages, false).inspect_err(|_| e.mark(Mark::MoveRefused))?;
         }
+        if self.move_charged(e, cpu, (folio, pages), from, to) { Ok(()) } else { Err(Errno::Busy) }
+    }
+
+    /// Move the charge of one page to a group that has been charged for it already. Whoever does not get the page is
+    /// uncharged: the group that it came from or, if it is not there, `to`. Whether it was moved.
+    pub(crate) fn move_charged<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        (folio, pages): (FolioRef, Pages),
+        from: MemcgRef,
+        to: MemcgRef,
+    ) -> bool {
+        let node = self.folios.get(e, folio);
         self.css_get(e, to);
         let moved = {
             let _lock = node.page.lock.lock(e);
@@ -85,13 +99,13 @@ impl Machine {
             charged
         };
         let loser = if moved { from } else { to };
-        if loser != self.root {
+        if loser != self.root && !e.fault(Fault::M2) {
             self.memcg_uncharge(e, loser, pages);
         }
         if !e.fault(Fault::F2) {
             self.css_put(e, loser);
         }
-        if moved { Ok(()) } else { Err(Errno::Busy) }
+        moved
     }
 
     /// Take a page out of the statistics of one group and into those of another, as often as it has been told of.

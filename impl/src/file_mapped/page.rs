@@ -17,6 +17,8 @@ pub(crate) struct PageState {
     /// What the statistic has been told of it: a flag, or a count, as the design has it.
     pub(super) told: Word,
     pub(super) lock: Lock<()>,
+    /// The mm in whose page tables it is; 0 for none. Set before anybody can find the page.
+    pub(crate) mm: Word,
 }
 
 impl PageState {
@@ -28,6 +30,7 @@ impl PageState {
             mapcount: word(What::PageMapcount),
             told: word(What::PageTold),
             lock: Lock::new(Label::new(What::PageLock, index), ()),
+            mm: word(What::PageMm),
         }
     }
 
@@ -38,6 +41,7 @@ impl PageState {
         self.used.init(1);
         self.mapcount.init(0);
         self.told.init(0);
+        self.mm.init(0);
     }
 }
 

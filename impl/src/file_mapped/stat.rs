@@ -19,12 +19,22 @@ pub enum Stat {
     FilePmdMapped,
     /// Movers at work on the group: the mark of the mail, equal on every CPU.
     OnMove,
+    /// Page faults of mms (`PGFAULT`).
+    PgFault,
+    /// Those of them that had to wait for a device (`PGMAJFAULT`).
+    PgMajFault,
+    /// Processes killed for want of memory (`OOM_KILL`).
+    OomKill,
+}
+
+impl Stat {
+    const COUNT: usize = 6;
 }
 
 /// The counters of every group.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
-    words: Vec<[Word; 3]>,
+    words: Vec<[Word; Stat::COUNT]>,
     groups: usize,
     cpus: usize,
 }
@@ -40,8 +50,15 @@ impl Stats {
         self.words = (0..self.groups * cpus)
             .map(|index| {
                 let label = index / cpus * STAT_CPUS + index % cpus;
-                [What::StatFileMapped, What::StatFilePmdMapped, What::StatOnMove]
-                    .map(|what| Word::new(Label::new(what, label)))
+                [
+                    What::StatFileMapped,
+                    What::StatFilePmdMapped,
+                    What::StatOnMove,
+                    What::StatPgFault,
+                    What::StatPgMajFault,
+                    What::StatOomKill,
+                ]
+                .map(|what| Word::new(Label::new(what, label)))
             })
             .collect();
     }
@@ -51,7 +68,7 @@ impl Stats {
         self.of(memcg).iter().flatten().for_each(|word| word.init(0));
     }
 
-    fn of(&self, memcg: MemcgRef) -> &[[Word; 3]] {
+    fn of(&self, memcg: MemcgRef) -> &[[Word; Stat::COUNT]] {
         &self.words[memcg.index() * self.cpus..][..self.cpus]
     }
 
@@ -62,7 +79,7 @@ impl Stats {
 
 impl Machine {
     /// Add to a statistic on this CPU: one operation that nothing can interrupt.
-    pub(super) fn stat_add<E: Env>(&self, e: &E, memcg: MemcgRef, cpu: usize, stat: Stat, n: i64) {
+    pub(crate) fn stat_add<E: Env>(&self, e: &E, memcg: MemcgRef, cpu: usize, stat: Stat, n: i64) {
         self.stats.word(memcg, cpu, stat).add(e, n);
     }
 

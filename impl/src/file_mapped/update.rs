@@ -126,7 +126,7 @@ impl Machine {
     }
 
     /// The group that the page is charged to, if it is.
-    pub(super) fn charged_to<E: Env>(&self, e: &E, node: &Folio) -> Option<MemcgRef> {
+    pub(crate) fn charged_to<E: Env>(&self, e: &E, node: &Folio) -> Option<MemcgRef> {
         let memcg = node.group(node.memcg.load(e));
         (node.page.used.load(e) != 0).then_some(memcg)
     }

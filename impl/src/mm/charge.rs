@@ -1,7 +1,8 @@
-//! Who asks which group an mm charges: charges, and reclaim that looks only at some groups' mms.
+//! Who asks which group an mm charges: charges, events that are counted, and reclaim that looks only at some groups' mms.
+//! Sockets do not ask: they are their task's.
 
 use super::{MmRef, Task};
-use crate::MmDesign;
+use crate::file_mapped::Stat;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::arena::Handle;
@@ -9,6 +10,7 @@ use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
 use crate::substrate::units::{Errno, Pages};
 use crate::swap::FolioRef;
+use crate::{Fault, MmDesign};
 
 impl Machine {
     /// A reference to the group that an mm charges.
@@ -34,18 +36,72 @@ impl Machine {
         e.mark(Mark::MmCharged);
         let charged = self.mem_cgroup_charge(e, cpu, memcg, pages, false);
         self.css_put(e, memcg);
-        Ok((charged?, memcg))
+        let folio = charged?;
+        // Nobody can have found the page yet.
+        self.folios.get(e, folio).page.mm.init(mm.to_word());
+        Ok((folio, memcg))
+    }
+
+    /// Where the pointer of an mm leads, whether or not that group is online. The caller is in a read section.
+    fn memcg_of_mm<E: Env>(&self, e: &E, mm: MmRef) -> Option<MemcgRef> {
+        match self.mm_design(e) {
+            MmDesign::Owner | MmDesign::OwnerRepaired => self.memcg_of_owner(e, mm),
+            MmDesign::MemcgAsMailed | MmDesign::MemcgCorrected => {
+                Handle::from_word(self.mm(e, mm).memcg.load(e))
+            }
+        }
+    }
+
+    /// Count an event of an mm in the group that it charges (`count_memcg_event_mm`), which is the answer. Nobody looks
+    /// for an ancestor if that has been removed; without a group nothing is counted.
+    pub fn count_memcg_event_mm<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        mm: MmRef,
+        event: Stat,
+    ) -> Option<MemcgRef> {
+        let _section = self.rcu_read_lock(e, cpu.id);
+        let memcg = self.memcg_of_mm(e, mm)?;
+        if e.fault(Fault::M3) && !self.is_online(e, memcg) {
+            return None;
+        }
+        self.stat_add(e, memcg, cpu.id, event, if e.fault(Fault::M4) { 2 } else { 1 });
+        e.mark(Mark::MmEventCounted);
+        Some(memcg)
+    }
+
+    /// A task opens a socket, and is charged for its buffers (`mem_cgroup_sk_alloc`): its own group, whatever its mm
+    /// charges. They stay there when the task migrates. The caller is the task.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if the buffers cannot be allocated or do not fit.
+    pub fn socket_charge<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        task: Handle<Task>,
+        pages: Pages,
+    ) -> Result<(FolioRef, MemcgRef), Errno> {
+        let memcg = self.task_css(e, task);
+        let payer = match self.mm_of_task(e, task) {
+            Some(mm) if e.fault(Fault::M5) => self.get_mem_cgroup_from_mm(e, cpu.id, mm),
+            _ => {
+                // It cannot be removed while the task runs in it.
+                self.css_get(e, memcg);
+                memcg
+            }
+        };
+        e.mark(Mark::SocketCharged);
+        let charged = self.mem_cgroup_charge(e, cpu, payer, pages, false);
+        self.css_put(e, payer);
+        Ok((charged?, payer))
     }
 
     /// Whether the group that an mm charges is `root` or below it.
     pub fn mm_match_cgroup<E: Env>(&self, e: &E, cpu: &mut Cpu, mm: MmRef, root: MemcgRef) -> bool {
         let _section = self.rcu_read_lock(e, cpu.id);
-        let memcg = match self.mm_design(e) {
-            MmDesign::Owner | MmDesign::OwnerRepaired => self.memcg_of_owner(e, mm),
-            MmDesign::MemcgAsMailed | MmDesign::MemcgCorrected => {
-                Handle::from_word(self.mm(e, mm).memcg.load(e))
-            }
-        };
+        let memcg = self.memcg_of_mm(e, mm);
         e.mark(Mark::MmMatched);
         memcg.is_some_and(|memcg| self.is_descendant(e, memcg, root))
     }

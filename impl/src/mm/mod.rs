@@ -6,11 +6,12 @@
 //! fork, exec and migrate ([`memcg`]).
 //!
 //! [`tasks`] is the life of tasks, the same in all designs but for what it asks of them; [`charge`] is who reads the
-//! answer. Not modelled: user space, signals, and the v2 rule that inner groups have no processes, on which accounting
-//! does not depend. A socket is charged to the group of the current task in every design, and so is left out.
+//! answer; [`moving`] charges that move with a task. Not modelled: user space, signals, and the v2 rule that inner groups
+//! have no processes, on which accounting does not depend.
 
 mod charge;
 mod memcg;
+mod moving;
 mod owner;
 mod tasks;
 

@@ -58,7 +58,7 @@ impl Machine {
         }
     }
 
-    fn leader_of<E: Env>(&self, e: &E, task: TaskRef) -> TaskRef {
+    pub(super) fn leader_of<E: Env>(&self, e: &E, task: TaskRef) -> TaskRef {
         Handle::from_word(self.task(e, task).leader.load(e)).unwrap_or(task)
     }
 
@@ -222,23 +222,31 @@ impl Machine {
         if !self.is_online(e, to) {
             return Err(Errno::NoDev);
         }
+        let threads = self.threads_to_move(e, task);
+        self.attach(e, &threads, to);
+        Ok(())
+    }
+
+    /// The threads of a task's process that do not exit. The caller has the lock of the tree.
+    pub(super) fn threads_to_move<E: Env>(&self, e: &E, task: TaskRef) -> Vec<TaskRef> {
         let leader = self.leader_of(e, task);
-        let moved: Vec<TaskRef> = {
-            let mut list = self.mm.tasklist.lock(e);
-            let threads = list.process(leader).iter().flat_map(|process| process.threads.iter().copied());
-            threads.filter(|&thread| self.task(e, thread).flags.load(e) & EXITING == 0).collect()
-        };
-        for &thread in &moved {
+        let mut list = self.mm.tasklist.lock(e);
+        let threads = list.process(leader).iter().flat_map(|process| process.threads.iter().copied());
+        threads.filter(|&thread| self.task(e, thread).flags.load(e) & EXITING == 0).collect()
+    }
+
+    /// Threads run in another group from now on, which is online.
+    pub(super) fn attach<E: Env>(&self, e: &E, threads: &[TaskRef], to: MemcgRef) {
+        for &thread in threads {
             let from = self.task_css(e, thread);
             self.enter(e, thread, to);
             self.memcgs.get(e, from).css.tasks.sub(e, 1);
             self.css_put(e, from);
         }
         if self.is_memcg_design(e) {
-            self.mem_cgroup_attach(e, &moved, to);
+            self.mem_cgroup_attach(e, threads, to);
         }
         e.mark(Mark::Migrated);
-        Ok(())
     }
 
     /// First half of an exit: the task counts no longer as one of its group.

@@ -33,8 +33,18 @@ impl ByteStock {
     }
 }
 
+/// How the pages of an object are charged.
+#[derive(Clone, Copy)]
+pub(super) struct ChargeMode {
+    /// The stock's lock could not be had.
+    pub(super) bypass: bool,
+    /// Above the limit rather than fail.
+    pub(super) force: bool,
+}
+
 impl Machine {
-    /// Charge an object that holds its objcg for as long as it lives. The caller has a reference to the objcg.
+    /// Charge an object that holds its objcg for as long as it lives, whatever the limits with `force`
+    /// (`__GFP_NOFAIL`). The caller has a reference to the objcg.
     ///
     /// # Errors
     /// [`Errno::NoMem`] if the pages do not fit.
@@ -45,12 +55,13 @@ impl Machine {
         cpu: &mut Cpu,
         objcg: ObjcgRef,
         size: Bytes,
+        force: bool,
     ) -> Result<(), Errno> {
         if self.config.design.objcg == ObjcgDesign::PageKmem {
-            return self.obj_cgroup_charge(e, cpu, objcg, size);
+            return self.charge_bytes(e, cpu, objcg, size, force);
         }
         self.objcg_get(e, cpu, objcg);
-        self.obj_cgroup_charge(e, cpu, objcg, size).inspect_err(|_| self.objcg_put(e, cpu, objcg))
+        self.charge_bytes(e, cpu, objcg, size, force).inspect_err(|_| self.objcg_put(e, cpu, objcg))
     }
 
     /// Free an object that holds its objcg, on whatever CPU.
@@ -75,12 +86,24 @@ impl Machine {
         objcg: ObjcgRef,
         size: Bytes,
     ) -> Result<(), Errno> {
+        self.charge_bytes(e, cpu, objcg, size, false)
+    }
+
+    #[inline]
+    fn charge_bytes<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        objcg: ObjcgRef,
+        size: Bytes,
+        force: bool,
+    ) -> Result<(), Errno> {
         let bypass = E::FAULTS && e.failing(Failing::Trylock);
         if !bypass && cpu.bytes.take(objcg, size) {
             e.mark(Mark::BytesHit);
             return Ok(());
         }
-        self.obj_cgroup_charge_slow(e, cpu, objcg, size, bypass)
+        self.obj_cgroup_charge_slow(e, cpu, objcg, size, ChargeMode { bypass, force })
     }
 
     #[cold]
@@ -90,15 +113,16 @@ impl Machine {
         cpu: &mut Cpu,
         objcg: ObjcgRef,
         size: Bytes,
-        bypass: bool,
+        mode: ChargeMode,
     ) -> Result<(), Errno> {
+        let ChargeMode { bypass, force } = mode;
         let design = self.config.design.objcg;
         let pages = Pages(size.0.div_ceil(PAGE_SIZE));
         if size.0 > PAGE_SIZE {
             e.mark(Mark::ObjectOverPage);
         }
         if design == ObjcgDesign::PageKmem {
-            return self.kmem_charge_pages(e, cpu, self.objcg_memcg(e, objcg), pages, bypass);
+            return self.kmem_charge_pages(e, cpu, self.objcg_memcg(e, objcg), pages, mode);
         }
         let plainly = design != ObjcgDesign::Corrected510 || e.fault(Fault::S6) || e.fault(Fault::B14);
         let memcg = if plainly {
@@ -113,9 +137,9 @@ impl Machine {
         let charged = if skips_root && memcg == self.root {
             Ok(())
         } else if bypass {
-            self.try_charge_past_stock(e, cpu, memcg, pages)
+            self.try_charge_past_stock(e, cpu, memcg, pages, force)
         } else {
-            self.try_charge(e, cpu, memcg, pages, false)
+            self.try_charge(e, cpu, memcg, pages, force)
         };
         let rest = Bytes(pages.0 * PAGE_SIZE - size.0);
         if charged.is_ok() && rest.0 > 0 {

@@ -5,16 +5,18 @@
 //! size rounded up to pages; each of these pages holds a css reference until it is freed, so that one live object
 //! keeps a removed group from dying.
 //!
-//! On cgroup v1 the pages are charged to the `kmem` counter too, after `memory`; if it refuses, `memory` is given back.
+//! On cgroup v1 the pages are charged to the `kmem` counter too, after `memory`; if it refuses, `memory` is given back,
+//! unless the charge may not fail: then `kmem` goes above its limit.
 
 use super::ObjcgRef;
+use super::byte_stock::ChargeMode;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
 use crate::substrate::page_counter::Which;
 use crate::substrate::units::{Errno, Pages};
-use crate::{ObjcgDesign, Wiring};
+use crate::{Fault, ObjcgDesign, Wiring};
 
 impl Machine {
     /// Whether kernel pages have a counter of their own.
@@ -31,24 +33,24 @@ impl Machine {
     /// Charge kernel pages to a group, perhaps without this CPU's stock; each of them holds the group.
     ///
     /// # Errors
-    /// [`Errno::NoMem`] if they do not fit. Nothing stays charged.
+    /// [`Errno::NoMem`] if they do not fit and may fail. Nothing stays charged.
     pub(super) fn kmem_charge_pages<E: Env>(
         &self,
         e: &E,
         cpu: &mut Cpu,
         memcg: MemcgRef,
         pages: Pages,
-        past_stock: bool,
+        mode: ChargeMode,
     ) -> Result<(), Errno> {
-        if past_stock {
-            self.try_charge_past_stock(e, cpu, memcg, pages)?;
+        if mode.bypass {
+            self.try_charge_past_stock(e, cpu, memcg, pages, mode.force)?;
         } else {
-            self.try_charge(e, cpu, memcg, pages, false)?;
+            self.try_charge(e, cpu, memcg, pages, mode.force)?;
         }
-        if self.counts_kmem() && self.counter_try_charge(e, memcg, Which::Kmem, pages).is_err() {
-            e.mark(Mark::KmemRefused);
-            self.memcg_uncharge(e, memcg, pages);
-            return Err(Errno::NoMem);
+        if self.counts_kmem() && !e.fault(Fault::K5) {
+            self.charge_kmem(e, memcg, pages, mode.force)?;
+        } else if self.counts_kmem() {
+            self.counter_charge(e, memcg, Which::Kmem, pages);
         }
         for _ in 0..pages.0 {
             self.css_get(e, memcg);
@@ -56,9 +58,28 @@ impl Machine {
         Ok(())
     }
 
+    /// The second counter, of pages that `memory` has been charged for.
+    fn charge_kmem<E: Env>(&self, e: &E, memcg: MemcgRef, pages: Pages, force: bool) -> Result<(), Errno> {
+        if self.counter_try_charge(e, memcg, Which::Kmem, pages).is_ok() {
+            return Ok(());
+        }
+        if force {
+            e.mark(Mark::KmemForced);
+            if !e.fault(Fault::K4) {
+                self.counter_charge(e, memcg, Which::Kmem, pages);
+            }
+            return Ok(());
+        }
+        e.mark(Mark::KmemRefused);
+        if !e.fault(Fault::K2) {
+            self.memcg_uncharge(e, memcg, pages);
+        }
+        Err(Errno::NoMem)
+    }
+
     /// Free kernel pages of a group.
     pub(super) fn kmem_uncharge_pages<E: Env>(&self, e: &E, memcg: MemcgRef, pages: Pages) {
-        if self.counts_kmem() {
+        if self.counts_kmem() && !e.fault(Fault::K3) {
             self.counter_uncharge(e, memcg, Which::Kmem, pages);
         }
         self.memcg_uncharge(e, memcg, pages);

@@ -304,8 +304,9 @@ impl Machine {
         cpu: &mut Cpu,
         memcg: MemcgRef,
         pages: Pages,
+        force: bool,
     ) -> Result<(), Errno> {
-        self.try_charge_slow(e, cpu, memcg, pages, pages, false)
+        self.try_charge_slow(e, cpu, memcg, pages, pages, force)
     }
 
     #[cold]

@@ -34,15 +34,18 @@ impl Model {
                     self.allow_cached(&mut allowed, Outcome::To(group), &charge, witness);
                 }
             }
+            Op::ObjCharge { force: true, .. } => {}
             Op::ObjCharge { objcg, bytes, .. } => {
                 if let Some(birth) = self.bucket_of(objcg) {
                     let asked = bytes.pages_up();
+                    // A stock that serves the pages does not help with the counter of kernel memory.
+                    let kmem = self.kmem_fits(self.bucket_owner(birth), asked);
                     let from_byte_stock =
                         step.fail != Some(Failure::Trylock) && witness.local_bytes() >= bytes;
                     let charge = PageCharge {
                         group: self.bucket_owner(birth),
                         asked,
-                        from_stock: from_byte_stock || from_page_stock(asked),
+                        from_stock: kmem && (from_byte_stock || from_page_stock(asked)),
                     };
                     self.allow_cached(&mut allowed, Outcome::Done, &charge, witness);
                 }

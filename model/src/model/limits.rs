@@ -1,5 +1,6 @@
 //! What fits below the limits, and the writes that change them.
 
+use super::obj_cgroup::ObjectRule;
 use super::tree::Group;
 use super::{Model, Skip};
 use crate::{Errno, GroupId, Limit, Mode, Outcome, Pages};
@@ -56,6 +57,38 @@ impl Model {
     pub(super) fn set_memsw_max(&mut self, group: GroupId, max: Limit) {
         if let Some(group) = self.groups.get_mut(group.index()) {
             group.memsw_max = max;
+        }
+    }
+
+    /// Whether kernel pages have a counter of their own.
+    pub fn counts_kmem(&self) -> bool {
+        self.config.mode != Mode::V2 && self.object_rule() == ObjectRule::Pages
+    }
+
+    /// Pages that the kmem counter of a group has: those of all objects at its level.
+    pub fn kmem(&self, group: GroupId) -> Pages {
+        let counted = self.groups.get(group.index()).filter(|_| self.counts_kmem());
+        counted.map_or(Pages(0), |group| group.object_pages)
+    }
+
+    /// Whether so many kernel pages more fit at every level, if they have a counter.
+    pub(super) fn kmem_fits(&self, group: GroupId, pages: Pages) -> bool {
+        !self.counts_kmem()
+            || self.levels(group).all(|(_, level)| level.kmem_max.admits(level.object_pages + pages))
+    }
+
+    pub(super) fn admits_set_kmem_max(&self, group: GroupId) -> Result<(), Skip> {
+        if self.counts_kmem() { self.admits_set_max(group) } else { Err(Skip::NotInMode) }
+    }
+
+    /// No page of kernel memory is in a stock, so nothing cached can refuse it.
+    pub(super) fn set_kmem_max_answer(&self, group: GroupId, max: Limit) -> Outcome {
+        if max.admits(self.kmem(group)) { Outcome::Done } else { Outcome::Refused(Errno::Busy) }
+    }
+
+    pub(super) fn set_kmem_max(&mut self, group: GroupId, max: Limit) {
+        if let Some(group) = self.groups.get_mut(group.index()) {
+            group.kmem_max = max;
         }
     }
 

@@ -8,9 +8,14 @@
 //! Inside that bound the specification leaves open which of the tasks' groups pays, so that designs can be compared:
 //! the group of any task, or one in which a task that shares the mm was while it was shared.
 
+mod readers;
+
 use super::names::Names;
 use super::{GroupLife, Model, PageCharge, Skip};
-use crate::{Allowed, Errno, Failure, GroupId, MmOp, MmUserId, Outcome, Pages, Step, TaskId, Via, Witness};
+use crate::{
+    Allowed, ChargeId, Errno, Failure, GroupId, MmEvent, MmOp, MmUserId, Mode, Outcome, Pages, Step, TaskId,
+    Via, Witness,
+};
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ struct Mm {
     maker: Option<TaskId>,
     /// Groups in which its tasks were, the newest last.
     homes: Vec<GroupId>,
+    /// What was charged through it; also what has been freed meanwhile.
+    pages: Vec<ChargeId>,
 }
 
 /// All tasks and mms.
@@ -59,6 +66,8 @@ pub(super) struct Mms {
     mms: Vec<Mm>,
     /// The threads of each process, those in the middle of their exit included, by its first task.
     threads: Names<Vec<TaskId>>,
+    /// Events that each group has counted, by its number and that of the event.
+    events: Vec<[u64; MmEvent::ALL.len()]>,
 }
 
 impl Mms {
@@ -67,10 +76,11 @@ impl Mms {
         self.users.clear();
         self.mms.clear();
         self.threads.clear();
+        self.events.clear();
     }
 
     fn new_mm(&mut self, maker: Option<TaskId>, home: GroupId) -> usize {
-        self.mms.push(Mm { tasks: Vec::new(), maker, homes: vec![home] });
+        self.mms.push(Mm { tasks: Vec::new(), maker, homes: vec![home], pages: Vec::new() });
         self.mms.len() - 1
     }
 }
@@ -134,6 +144,13 @@ impl Model {
                     Stage::Embryo | Stage::Exiting => Err(Skip::Absent),
                 }
             }
+            MmOp::MigrateCharges { .. } if self.config.mode == Mode::V2 => Err(Skip::NotInMode),
+            MmOp::MigrateCharges { task, group } => self.admits_mm(&MmOp::Migrate { task, group }),
+            MmOp::Event { through, .. } => self.mm_of(through).map(drop),
+            MmOp::Socket { new, task, .. } => {
+                self.folios.fresh(new.index())?;
+                self.idle(task).map(drop)
+            }
             MmOp::Get { new, of } => {
                 mms.users.fresh(new.index())?;
                 self.mm_of(of).map(drop)
@@ -174,7 +191,7 @@ impl Model {
     pub(super) fn mm_answer(&self, op: &MmOp, fail: Option<Failure>) -> Outcome {
         match *op {
             // Only where operations overlap: who names a removed group is not admitted otherwise.
-            MmOp::Task { group, .. } | MmOp::Migrate { group, .. }
+            MmOp::Task { group, .. } | MmOp::Migrate { group, .. } | MmOp::MigrateCharges { group, .. }
                 if self.life(group) != Some(GroupLife::Online) =>
             {
                 Outcome::Refused(Errno::NoDev)
@@ -186,6 +203,12 @@ impl Model {
             MmOp::Match { through, group } => {
                 Outcome::Is(self.payers(through).first().is_some_and(|&payer| self.is_below(payer, group)))
             }
+            MmOp::MigrateCharges { task, group } => self.migrate_charges_answers(task, group)[0],
+            MmOp::Event { through, .. } => self.event_answers(through)[0],
+            MmOp::Socket { task, pages, .. } => match self.task_group(task) {
+                Some(group) if fail != Some(Failure::Alloc) && self.fits(group, pages) => Outcome::To(group),
+                _ => Outcome::Refused(Errno::NoMem),
+            },
             // An mm first, then the rest of the task.
             MmOp::Fork { .. } if fail == Some(Failure::Alloc2) => Outcome::Refused(Errno::NoMem),
             // Whatever makes a task or an mm allocates it first.
@@ -232,6 +255,9 @@ impl Model {
                         allowed.exact.push(own);
                     }
                 }
+            }
+            MmOp::MigrateCharges { .. } | MmOp::Event { .. } | MmOp::Socket { .. } => {
+                self.allow_reader(&mut allowed, step, op, witness);
             }
             _ => {}
         }
@@ -351,8 +377,21 @@ impl Model {
                 }
             }
             (MmOp::Put { user }, Outcome::Done) => self.put_user(user),
-            (MmOp::Charge { new, pages, .. }, Outcome::To(group)) => {
+            (MmOp::MigrateCharges { task, group }, Outcome::Is(moved)) => {
+                if moved {
+                    self.move_charges(task, group);
+                }
+                self.migrate(task, group);
+            }
+            (MmOp::Event { event, .. }, Outcome::To(group)) => self.count_event(group, event),
+            (MmOp::Socket { new, pages, .. }, Outcome::To(group)) => {
+                self.bind(new, super::pages::Folio { group, pages });
+            }
+            (MmOp::Charge { new, through, pages }, Outcome::To(group)) => {
                 self.bind(new, super::pages::Folio { group, pages: Pages(pages.0) });
+                if let Some(mm) = self.mm_of(through).ok().and_then(|mm| self.mms.mms.get_mut(mm)) {
+                    mm.pages.push(new);
+                }
             }
             _ => {}
         }

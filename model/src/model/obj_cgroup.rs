@@ -64,10 +64,12 @@ impl Model {
     /// Through "no objcg" everything fits.
     pub(super) fn obj_charge_answer(&self, objcg: ObjcgId, bytes: Bytes) -> Outcome {
         match self.bucket_of(objcg) {
-            Some(birth) if !self.fits(self.bucket_owner(birth), self.pages_needed(birth, bytes)) => {
-                Outcome::Refused(Errno::NoMem)
+            Some(birth) => {
+                let (owner, pages) = (self.bucket_owner(birth), self.pages_needed(birth, bytes));
+                let fits = self.fits(owner, pages) && self.kmem_fits(owner, pages);
+                if fits { Outcome::Done } else { Outcome::Refused(Errno::NoMem) }
             }
-            _ => Outcome::Done,
+            None => Outcome::Done,
         }
     }
 

@@ -21,6 +21,7 @@ impl Model {
             Op::SetMax { group, .. } => self.admits_set_max(group),
             Op::SetSwapMax { group, .. } => self.admits_swap_limit(group),
             Op::SetMemswMax { group, .. } => self.admits_set_memsw_max(group),
+            Op::SetKmemMax { group, .. } => self.admits_set_kmem_max(group),
             Op::Charge { new, group, .. } => {
                 self.folios.fresh(new.index())?;
                 self.admits_named(group)
@@ -70,10 +71,12 @@ impl Model {
             Op::Rmdir { group } => self.rmdir_answer(group),
             Op::SetMax { group, max } => self.set_max_answer(group, max),
             Op::SetMemswMax { group, max } => self.set_memsw_max_answer(group, max),
+            Op::SetKmemMax { group, max } => self.set_kmem_max_answer(group, max),
             Op::Charge { group, pages, force, .. } => self.charge_answer(group, pages, force, step.fail),
             Op::ObjcgFrom { group, .. } => {
                 self.objcg_answers(group).next().map_or(Outcome::Refused(Errno::NoDev), Outcome::To)
             }
+            Op::ObjCharge { force: true, .. } => Outcome::Done,
             Op::ObjCharge { objcg, bytes, .. } => self.obj_charge_answer(objcg, bytes),
             Op::SwapOut { charge, .. } => self.swap_out_answer(charge),
             Op::SwapIn { slot, faulter, .. } => self.swap_in_answer(slot, faulter, step.fail),
@@ -123,6 +126,7 @@ impl Model {
             (Op::SetMax { group, max }, Outcome::Done) => self.set_max(group, max),
             (Op::SetSwapMax { group, max }, Outcome::Done) => self.set_swap_max(group, max),
             (Op::SetMemswMax { group, max }, Outcome::Done) => self.set_memsw_max(group, max),
+            (Op::SetKmemMax { group, max }, Outcome::Done) => self.set_kmem_max(group, max),
             (Op::Charge { new, group, pages, .. }, Outcome::Done) => self.bind(new, Folio { group, pages }),
             (Op::Uncharge { charge }, Outcome::Done) => drop(self.unbind(charge)),
             (Op::ObjcgFrom { new, .. }, Outcome::To(birth)) => self.make_objcg(new, birth),
@@ -132,7 +136,7 @@ impl Model {
                 }
             }
             (Op::ObjcgPut { held }, Outcome::Done) => self.put_objcg(held),
-            (Op::ObjCharge { new, objcg, bytes }, Outcome::Done) => self.charge_object(new, objcg, bytes),
+            (Op::ObjCharge { new, objcg, bytes, .. }, Outcome::Done) => self.charge_object(new, objcg, bytes),
             (Op::ObjUncharge { object }, Outcome::Done) => self.uncharge_object(object),
             (Op::SwapOut { new, charge }, Outcome::To(recorded)) => self.swap_out(new, charge, recorded),
             (Op::SwapIn { new, slot, .. }, Outcome::To(charged)) => self.swap_in(new, slot, charged),

@@ -128,7 +128,7 @@ fn objcg_put(held: u16) -> Op {
 }
 
 fn obj_charge(new: u16, objcg: u16, bytes: u64) -> Op {
-    Op::ObjCharge { new: ObjectId(new), objcg: ObjcgId(objcg), bytes: Bytes(bytes) }
+    Op::ObjCharge { new: ObjectId(new), objcg: ObjcgId(objcg), bytes: Bytes(bytes), force: false }
 }
 
 fn obj_uncharge(object: u16) -> Op {

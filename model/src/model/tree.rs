@@ -34,6 +34,8 @@ pub(super) struct Group {
     pub(super) swap_max: Limit,
     /// Limit of memory and swap together.
     pub(super) memsw_max: Limit,
+    /// Limit of kernel memory, where that has a counter of its own.
+    pub(super) kmem_max: Limit,
     /// Children that are online.
     pub(super) online_children: u64,
     /// Children that have not ended.
@@ -68,6 +70,7 @@ impl Group {
             max,
             swap_max,
             memsw_max: Limit::MAX,
+            kmem_max: Limit::MAX,
             online_children: 0,
             children: 0,
             tasks: 0,

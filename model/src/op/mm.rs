@@ -11,6 +11,22 @@ pub enum Via {
     User(MmUserId),
 }
 
+/// Something that happens to an mm and is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MmEvent {
+    /// A page fault (`PGFAULT`).
+    Fault,
+    /// A page fault that waited for a device (`PGMAJFAULT`).
+    MajorFault,
+    /// Its process was killed for want of memory (`OOM_KILL`).
+    OomKill,
+}
+
+impl MmEvent {
+    /// All of them.
+    pub const ALL: [MmEvent; 3] = [MmEvent::Fault, MmEvent::MajorFault, MmEvent::OomKill];
+}
+
 /// An operation on tasks and mms. `new` fields name what the operation creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MmOp {
@@ -100,6 +116,14 @@ pub enum MmOp {
         /// Where it goes.
         group: GroupId,
     },
+    /// Move the process of a task to another group, and the charges of its mm with it if it is the leader and its mm
+    /// is charged there (`memory.move_charge_at_immigrate`). v1 only; the answer is whether they moved.
+    MigrateCharges {
+        /// A thread of the process.
+        task: TaskId,
+        /// Where it goes.
+        group: GroupId,
+    },
     /// A user that is no task takes hold of an mm: swapoff, ptrace, a reader of `/proc`.
     Get {
         /// The user.
@@ -127,5 +151,21 @@ pub enum MmOp {
         through: Via,
         /// Root of the subtree.
         group: GroupId,
+    },
+    /// Count an event of an mm in the group that it charges (`count_memcg_event_mm`), which is the answer.
+    Event {
+        /// The mm.
+        through: Via,
+        /// What has happened.
+        event: MmEvent,
+    },
+    /// A task opens a socket: its buffers are charged to the group in which the task is (`mem_cgroup_sk_alloc`).
+    Socket {
+        /// The buffers.
+        new: ChargeId,
+        /// The task.
+        task: TaskId,
+        /// Their pages, at least 1.
+        pages: Pages,
     },
 }

@@ -4,7 +4,7 @@ use super::{Walk, create, number, operand};
 use crate::decode::input::Input;
 use crate::decode::number::MOST_PAGES;
 use crate::decode::tags::Kind;
-use stocktake_model::{ChargeId, GroupId, MmOp, MmUserId, Pages, TaskId, Via};
+use stocktake_model::{ChargeId, GroupId, MmEvent, MmOp, MmUserId, Pages, TaskId, Via};
 
 fn task(walk: &Walk, input: &mut Input<'_>) -> TaskId {
     TaskId(operand(&walk.tasks, input))
@@ -64,6 +64,15 @@ pub(super) fn op(
         Kind::MmExitBegin => MmOp::ExitBegin { task: task(walk, input) },
         Kind::MmExitEnd => MmOp::ExitEnd { task: task(walk, input) },
         Kind::MmMigrate => MmOp::Migrate { task: task(walk, input), group: group(walk, input) },
+        Kind::MmMigrateCharges => MmOp::MigrateCharges { task: task(walk, input), group: group(walk, input) },
+        Kind::MmEvent => {
+            MmOp::Event { through: via(walk, input), event: MmEvent::ALL[usize::from(input.byte()) % 3] }
+        }
+        Kind::MmSocket => {
+            let task = task(walk, input);
+            let pages = Pages(number::read(input, MOST_PAGES).max(1));
+            MmOp::Socket { new: ChargeId(create(&mut walk.charges, name)?), task, pages }
+        }
         Kind::MmGet => {
             let of = via(walk, input);
             MmOp::Get { new: MmUserId(create(&mut walk.users, name)?), of }

@@ -16,7 +16,7 @@ impl Writer {
             | MmOp::Thread { new, .. }
             | MmOp::Vfork { new, .. } => Some((&mut self.walk.tasks, new.0)),
             MmOp::ExecMake { new, .. } | MmOp::Get { new, .. } => Some((&mut self.walk.users, new.0)),
-            MmOp::Charge { new, .. } => Some((&mut self.walk.charges, new.0)),
+            MmOp::Charge { new, .. } | MmOp::Socket { new, .. } => Some((&mut self.walk.charges, new.0)),
             _ => None,
         }
     }
@@ -39,13 +39,21 @@ impl Writer {
             | MmOp::ExitBegin { task }
             | MmOp::ExitEnd { task } => self.task(task)?,
             MmOp::ExecCommit { exec: user } | MmOp::Put { user } => self.user(user)?,
-            MmOp::Migrate { task, group } => {
+            MmOp::Migrate { task, group } | MmOp::MigrateCharges { task, group } => {
                 self.task(task)?;
                 self.group(group)?;
             }
             MmOp::Get { of, .. } => self.via(of)?,
             MmOp::Charge { through, pages, .. } => {
                 self.via(through)?;
+                self.value(pages.0, 1, MOST_PAGES)?;
+            }
+            MmOp::Event { through, event } => {
+                self.via(through)?;
+                self.out.push(event as u8);
+            }
+            MmOp::Socket { task, pages, .. } => {
+                self.task(task)?;
                 self.value(pages.0, 1, MOST_PAGES)?;
             }
             MmOp::Match { through, group } => {

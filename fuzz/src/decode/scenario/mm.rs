@@ -1,7 +1,7 @@
 //! Scenes about tasks: which group does an mm charge when its tasks fork, exec, migrate and exit?
 
 use crate::decode::script::Script;
-use stocktake_model::{Failure, GroupId, Limit, Via};
+use stocktake_model::{Failure, GroupId, Limit, MmEvent, Via};
 
 /// The mm of a fork is charged, and held by others, before the fork ends or fails; its parent may migrate meanwhile.
 pub(super) fn charged_while_forking(s: &mut Script<'_, '_>) {
@@ -261,4 +261,83 @@ pub(super) fn family(s: &mut Script<'_, '_>) {
     s.mm_charge(b, Via::Task(grandchild), pages);
     s.exit(b, grandchild);
     s.remove(a, home, b);
+}
+
+/// A process is moved with its charges, alone or with others that share its mm, perhaps into a group that they do not
+/// fit into. In v2 no charge moves, and the operation is skipped.
+pub(super) fn charges_moved_along(s: &mut Script<'_, '_>) {
+    let (a, b) = s.two_cpus();
+    let site = s.site();
+    let (how, amounts) = (s.byte(), s.byte());
+    let home = s.mkdir(a, site, Limit::MAX, Limit::MAX);
+    let room = if how & 3 == 0 { Limit::pages(u64::from(amounts & 3)) } else { Limit::MAX };
+    let away = s.mkdir(b, if how & 4 != 0 { home } else { site }, room, Limit::MAX);
+    let task = s.task(a, home);
+    let thread = (how & 8 != 0).then(|| s.thread(b, task));
+    let sharer = (how & 0x30 == 0x10).then(|| s.vfork(b, task));
+    let small = s.mm_charge(a, Via::Task(task), 1 + u64::from(amounts >> 2 & 3));
+    let other = s.mm_charge(b, Via::Task(task), if amounts & 0x80 != 0 { 512 } else { 1 });
+    if amounts & 0x10 != 0 {
+        s.map(b, other);
+    }
+    if amounts & 0x20 != 0 {
+        s.unmap_begin(b, other);
+    }
+    if let Some(thread) = thread
+        && amounts & 0x40 != 0
+    {
+        s.exit(a, task);
+        s.migrate_charges(a, thread, away);
+    }
+    s.migrate_charges(a, task, away);
+    if amounts & 0x20 != 0 {
+        s.end_half(b);
+    }
+    if let Some(sharer) = sharer {
+        s.migrate_charges(b, sharer, away);
+    }
+    s.uncharge(b, small);
+    s.mm_charge(a, Via::Task(task), 1);
+    if how & 0xc0 == 0 {
+        s.migrate_charges(b, task, home);
+    }
+    s.exit(a, task);
+    s.remove(a, away, b);
+    s.settle(a, b);
+}
+
+/// Events and sockets of tasks that share an mm across groups, one of which is removed.
+pub(super) fn events_and_sockets(s: &mut Script<'_, '_>) {
+    let (a, b) = s.two_cpus();
+    let home = s.new_group(a);
+    let away = s.new_group(b);
+    let how = s.byte();
+    let event = MmEvent::ALL[usize::from(how >> 6) % MmEvent::ALL.len()];
+    let parent = s.task(a, home);
+    let child = s.vfork(a, parent);
+    s.migrate(b, child, away);
+    s.mm_event(a, Via::Task(parent), event);
+    let pages = s.pages();
+    let mine = s.socket(a, parent, pages);
+    let theirs = s.socket(b, child, 1);
+    let held = (how & 1 != 0).then(|| s.mm_get(b, Via::Task(child)));
+    if how & 2 != 0 {
+        s.exit_begin(b, child);
+        s.rmdir(a, away);
+        s.mm_event(b, Via::Task(child), event);
+        s.exit_end(b, child);
+    } else {
+        s.exit(b, child);
+    }
+    if how & 4 != 0 {
+        s.exit(a, parent);
+        s.rmdir(a, home);
+    }
+    if let Some(user) = held {
+        s.mm_event(a, Via::User(user), event);
+        s.mm_put(a, user);
+    }
+    s.uncharge(b, mine);
+    s.uncharge(a, theirs);
+    s.settle(a, b);
 }

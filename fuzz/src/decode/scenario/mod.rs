@@ -88,6 +88,9 @@ scenes! {
     43 "nested-movers" mapped::nested_movers;
     44 "emptied-into-full-parent" mapped::emptied_into_full_parent;
     45 "slab-meets-limit" slab::slab_meets_limit;
+    46 "mm-charges-moved-along" mm::charges_moved_along;
+    47 "kmem-limit-met" objects::kmem_limit_met;
+    48 "mm-events-and-sockets" mm::events_and_sockets;
     50 "shmem-punched-between-stages" shmem::punched_between_stages;
     51 "shmem-swapped-in-at-limit" shmem::swapped_in_at_limit;
     52 "shmem-two-faults" shmem::two_faults;

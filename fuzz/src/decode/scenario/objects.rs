@@ -223,3 +223,35 @@ pub(super) fn objects_of_root(s: &mut Script<'_, '_>) {
         s.drain(a);
     }
 }
+
+/// Kernel memory meets a limit of its own, which v1 has where objects are charged by the page.
+pub(super) fn kmem_limit_met(s: &mut Script<'_, '_>) {
+    let (a, b) = s.two_cpus();
+    let how = s.byte();
+    let site = s.site();
+    let parent = s.mkdir(a, site, Limit::MAX, Limit::MAX);
+    let group = s.mkdir(a, parent, Limit::MAX, Limit::MAX);
+    let limited = if how & 1 != 0 { parent } else { group };
+    s.set_kmem_max(b, limited, Limit::pages(1 + u64::from(how >> 1 & 1)));
+    let objcg = s.objcg(a, group);
+    let first = s.obj_charge(a, objcg, if how & 4 != 0 { 4097 } else { 100 });
+    s.obj_charge(b, objcg, 4096);
+    let second = s.obj_charge(a, objcg, 1);
+    if how & 8 != 0 {
+        s.obj_charge_force(b, objcg, 4097);
+    }
+    if how & 16 != 0 {
+        s.set_kmem_max(a, limited, Limit::pages(0));
+    }
+    if how & 32 != 0 {
+        s.obj_uncharge(b, first);
+        s.obj_charge(a, objcg, 4096);
+    }
+    if how & 64 != 0 {
+        s.rmdir(a, group);
+        s.work(b);
+    }
+    s.obj_uncharge(a, second);
+    s.objcg_put(b, objcg);
+    s.settle(a, b);
+}

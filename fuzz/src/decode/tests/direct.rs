@@ -119,6 +119,7 @@ fn random_program(dice: &mut Dice) -> Program {
                 new: ObjectId(fresh(3)),
                 objcg: ObjcgId(name),
                 bytes: Bytes(dice.pick(&[amount, 1 << 30])),
+                force: dice.pick(&[false, true]),
             },
             12 => Op::ObjUncharge { object: ObjectId(name) },
             13 => Op::SwapOut { new: SlotId(fresh(4)), charge: ChargeId(name) },

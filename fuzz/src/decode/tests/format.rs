@@ -200,7 +200,7 @@ fn direct_bytes_keep_their_meaning() {
         step(1, Op::ObjcgFrom { new: ObjcgId(0), group: GroupId(1) }, None),
         step(
             1,
-            Op::ObjCharge { new: ObjectId(3), objcg: ObjcgId(0), bytes: Bytes(3000) },
+            Op::ObjCharge { new: ObjectId(3), objcg: ObjcgId(0), bytes: Bytes(3000), force: false },
             Some(Failure::Alloc),
         ),
         step(0, Op::ObjUncharge { object: ObjectId(9) }, None),

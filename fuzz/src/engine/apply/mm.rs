@@ -2,8 +2,8 @@
 
 use super::{Applier, BOUND, done, refused};
 use stocktake_impl as machine;
-use stocktake_impl::{Cpu, Env, Machine, MmRef, TaskRef};
-use stocktake_model::{Errno, MmOp, Outcome, Pages, TaskId, Via};
+use stocktake_impl::{Cpu, Env, Machine, MmRef, Stat, TaskRef};
+use stocktake_model::{Errno, MmEvent, MmOp, Outcome, Pages, TaskId, Via};
 
 /// A user of an mm that is no task, and the task whose exec it is.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,26 @@ impl<E: Env> Applier<'_, E> {
             MmOp::Migrate { task, group } => {
                 done(m.migrate(e, b.task(task), self.bindings.groups[group.index()].expect(BOUND))).0
             }
+            MmOp::MigrateCharges { task, group } => {
+                let memcg = self.bindings.groups[group.index()].expect(BOUND);
+                match m.migrate_charges(e, cpu, b.task(task), memcg) {
+                    Ok(moved) => Outcome::Is(moved),
+                    Err(errno) => refused(errno),
+                }
+            }
+            MmOp::Event { through, event } => {
+                let counted = m.count_memcg_event_mm(e, cpu, b.mm(m, through).expect(BOUND), stat(event));
+                counted.map_or(Outcome::Done, |memcg| Outcome::To(self.books.group_of(memcg)))
+            }
+            MmOp::Socket { new, task, pages: Pages(pages) } => {
+                match m.socket_charge(e, cpu, b.task(task), machine::Pages(pages)) {
+                    Ok((folio, memcg)) => {
+                        self.bindings.charges[new.index()] = Some(folio);
+                        Outcome::To(self.books.group_of(memcg))
+                    }
+                    Err(errno) => refused(errno),
+                }
+            }
             MmOp::Get { new, of } => {
                 let mm = b.mm(m, of).expect(BOUND);
                 m.mmget(e, mm);
@@ -131,6 +151,15 @@ impl<E: Env> Applier<'_, E> {
                 Outcome::Is(m.mm_match_cgroup(e, cpu, b.mm(m, through).expect(BOUND), memcg))
             }
         }
+    }
+}
+
+/// The statistic in which an event is counted.
+pub(crate) fn stat(event: MmEvent) -> Stat {
+    match event {
+        MmEvent::Fault => Stat::PgFault,
+        MmEvent::MajorFault => Stat::PgMajFault,
+        MmEvent::OomKill => Stat::OomKill,
     }
 }
 

@@ -27,6 +27,8 @@ enum Claim {
     Move(GroupId),
     /// A page that is being moved.
     Moving(u16),
+    /// Which pages are charged where: whoever moves those of an mm finds them before its task goes.
+    Charges,
     /// Files and the swap cache.
     SwapCache,
     /// Whether a CPU is up, and isolated.
@@ -85,6 +87,10 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         }
     });
     match step.op {
+        Op::Uncharge { .. }
+        | Op::SwapOut { .. }
+        | Op::Page(PageOp::FreeList { .. })
+        | Op::Mapped(MappedOp::ForceEmpty { .. }) => wanted.push((Claim::Charges, false)),
         Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
         Op::Shmem(_) => wanted.push((Claim::SwapCache, true)),
         Op::Mapped(MappedOp::MapBegin { charge } | MappedOp::UnmapBegin { charge }) => {
@@ -100,7 +106,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
             wanted.extend([(Claim::Removal(from), false), (Claim::Removal(to), false)]);
         }
         Op::Mapped(MappedOp::MovePage { charge, .. }) => {
-            wanted.push((Claim::Moving(charge.0), true));
+            wanted.extend([(Claim::Moving(charge.0), true), (Claim::Charges, false)]);
             if let Some((from, _)) = model.charge(charge) {
                 wanted.push((Claim::Move(from), false));
             }
@@ -109,6 +115,13 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         Op::Mm(op) => {
             if let Some(group) = left(&op).and_then(|task| model.task_group(task)) {
                 wanted.push((Claim::Removal(group), false));
+            }
+            match op {
+                MmOp::MigrateCharges { group, .. } => {
+                    wanted.extend([(Claim::Removal(group), false), (Claim::Charges, true)]);
+                }
+                MmOp::Charge { .. } => wanted.push((Claim::Charges, false)),
+                _ => {}
             }
             if let Some(task) = actor(&op) {
                 wanted.push((Claim::Acts(task), true));
@@ -141,7 +154,8 @@ fn left(op: &MmOp) -> Option<TaskId> {
         MmOp::Exit { task }
         | MmOp::ExitBegin { task }
         | MmOp::ExitEnd { task }
-        | MmOp::Migrate { task, .. } => Some(task),
+        | MmOp::Migrate { task, .. }
+        | MmOp::MigrateCharges { task, .. } => Some(task),
         _ => None,
     }
 }
@@ -155,6 +169,7 @@ fn actor(op: &MmOp) -> Option<u16> {
         | MmOp::Thread { of: task, .. }
         | MmOp::ExecMake { task, .. }
         | MmOp::Use { kthread: task, .. }
+        | MmOp::Socket { task, .. }
         | MmOp::Charge { through: Via::Task(task), .. } => Some(task.0),
         _ => None,
     }

@@ -53,7 +53,9 @@ impl Interleave {
 /// Whether an operation changes which tasks use an mm, or where they are, or removes a group.
 fn decides(op: &Op) -> bool {
     match op {
-        Op::Mm(op) => !matches!(op, MmOp::Charge { .. } | MmOp::Match { .. }),
+        Op::Mm(op) => {
+            !matches!(op, MmOp::Charge { .. } | MmOp::Match { .. } | MmOp::Event { .. } | MmOp::Socket { .. })
+        }
         Op::Rmdir { .. } => true,
         _ => false,
     }

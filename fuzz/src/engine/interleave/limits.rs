@@ -54,14 +54,14 @@ impl LimitsSeen {
         others: impl FnOnce() -> i64,
     ) {
         match (label.what, access) {
-            (What::MemoryUsage | What::MemswUsage, Access::Update) if new > old => {
+            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Update) if new > old => {
                 self.pending = Some((label, new - old, new, others()));
             }
-            (What::MemoryUsage | What::MemswUsage, Access::Update) => {
+            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Update) => {
                 self.above.retain(|refused| refused.of != label);
             }
-            (What::MemoryUsage, Access::Load) => self.usage_read.push((label.index, new)),
-            (What::MemoryMax | What::MemswMax, Access::Load) => {
+            (What::MemoryUsage | What::KmemUsage, Access::Load) => self.usage_read.push((label.index, new)),
+            (What::MemoryMax | What::MemswMax | What::KmemLimit, Access::Load) => {
                 if let Some((of, pages, usage, others)) = self.pending.take()
                     && (of.index, limit_of(of.what)) == (label.index, label.what)
                     && usage > new
@@ -80,7 +80,7 @@ impl LimitsSeen {
     pub(super) fn explains(&self, step: &Step, observed: Outcome) -> bool {
         match (step.op, observed) {
             (Op::DrainAll { .. }, Outcome::Refused(Errno::Busy)) => self.lost_drain,
-            (Op::SetMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
+            (Op::SetMax { max, .. } | Op::SetKmemMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
                 self.usage_read.iter().any(|(_, usage)| !max.admits(Pages((*usage).max(0) as u64)))
             }
             (_, Outcome::Refused(Errno::NoMem)) => self.last_refused.is_some(),
@@ -95,5 +95,9 @@ impl LimitsSeen {
 }
 
 fn limit_of(usage: What) -> What {
-    if usage == What::MemswUsage { What::MemswMax } else { What::MemoryMax }
+    match usage {
+        What::MemswUsage => What::MemswMax,
+        What::KmemUsage => What::KmemLimit,
+        _ => What::MemoryMax,
+    }
 }

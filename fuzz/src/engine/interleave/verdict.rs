@@ -312,17 +312,25 @@ fn is_obscure(op: &Op) -> bool {
     matches!(op, Op::Mm(_) | Op::Shmem(_) | Op::Page(_))
 }
 
-/// Whether an operation changes a page's mapcount, or a statistic of mapped pages.
+/// Whether an operation changes a page's mapcount, or a statistic.
 fn maps(op: &Op) -> bool {
-    matches!(op, Op::Mapped(_) | Op::Uncharge { .. } | Op::SwapOut { .. })
+    use stocktake_model::MmOp::{Event, MigrateCharges};
+    matches!(
+        op,
+        Op::Mapped(_)
+            | Op::Uncharge { .. }
+            | Op::SwapOut { .. }
+            | Op::Mm(Event { .. } | MigrateCharges { .. })
+    )
 }
 
 /// Whether a step is a charge that was not forced and has succeeded.
 fn is_charge(step: &Step, observed: Outcome) -> bool {
     match step.op {
         Op::Charge { force, .. } => !force && observed == Outcome::Done,
-        Op::ObjCharge { .. } => observed == Outcome::Done,
-        Op::SwapIn { .. } | Op::Mm(stocktake_model::MmOp::Charge { .. }) => {
+        Op::ObjCharge { force, .. } => !force && observed == Outcome::Done,
+        Op::SwapIn { .. }
+        | Op::Mm(stocktake_model::MmOp::Charge { .. } | stocktake_model::MmOp::Socket { .. }) => {
             matches!(observed, Outcome::To(_))
         }
         _ => false,

@@ -15,7 +15,7 @@ use crate::engine::interleave::consumed;
 use crate::program::{Action, Program, Step};
 use crate::trace::{Kind, Role, visit};
 use std::collections::{BTreeMap, BTreeSet};
-use stocktake_model::{CpuId, MappedOp, Op, SlabOp};
+use stocktake_model::{CpuId, MappedOp, MmOp, Op, SlabOp};
 
 /// How many threads run the CPUs of a program: each some that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,7 @@ impl Dealer {
             Op::Quiesce
             | Op::Shmem(_)
             | Op::Mapped(MappedOp::ForceEmpty { .. })
+            | Op::Mm(MmOp::MigrateCharges { .. })
             | Op::Slab(SlabOp::DestroyCache { .. }) => {
                 return false;
             }

@@ -4,9 +4,9 @@ use super::super::visit::Kind;
 use crate::program::{Action, Assertion, Drive, Expect, Header, Program, State, Step};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
-    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, FileId, FreeList, GroupId, Limit, MappedOp, MmOp,
-    MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp, Pages, Ran, ShmemOp, ShmemStage, SlabObjectId,
-    SlabOp, SlotId, TaskId, Via,
+    Bytes, CacheId, ChargeId, CpuId, Errno, Failure, FileId, FreeList, GroupId, Limit, MappedOp, MmEvent,
+    MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome, PageOp, Pages, Ran, ShmemOp, ShmemStage,
+    SlabObjectId, SlabOp, SlotId, TaskId, Via,
 };
 
 /// A small deterministic source of random numbers (SplitMix64).
@@ -276,9 +276,11 @@ impl Generator<'_> {
             }
             2 => Op::Rmdir { group },
             3 => Op::SetMax { group, max: limit },
-            4 => {
-                self.dice.pick(&[Op::SetSwapMax { group, max: limit }, Op::SetMemswMax { group, max: limit }])
-            }
+            4 => self.dice.pick(&[
+                Op::SetSwapMax { group, max: limit },
+                Op::SetMemswMax { group, max: limit },
+                Op::SetKmemMax { group, max: limit },
+            ]),
             5 => {
                 let (pages, force) = (Pages(self.dice.pick(&[1, 64, 1 << 20])), self.dice.one_in(2));
                 Op::Charge { new: ChargeId(self.make(Kind::Charge)), group, pages, force }
@@ -293,7 +295,12 @@ impl Generator<'_> {
             10 => {
                 let objcg = ObjcgId(self.find(Kind::Objcg)?);
                 let bytes = Bytes(self.dice.pick(&[1, 4096, 1 << 30]));
-                Op::ObjCharge { new: ObjectId(self.make(Kind::Object)), objcg, bytes }
+                Op::ObjCharge {
+                    new: ObjectId(self.make(Kind::Object)),
+                    objcg,
+                    bytes,
+                    force: self.dice.one_in(2),
+                }
             }
             11 => Op::ObjUncharge { object: ObjectId(self.find(Kind::Object)?) },
             12 => {
@@ -351,6 +358,8 @@ impl Generator<'_> {
                     Assertion::Usage(group, count),
                     Assertion::Swap(group, count),
                     Assertion::Memsw(group, count),
+                    Assertion::Kmem(group, count),
+                    Assertion::Event(group, MmEvent::MajorFault, count),
                     Assertion::Failcnt(group, count),
                     Assertion::Watermark(group, count),
                     Assertion::Ids(group, count),

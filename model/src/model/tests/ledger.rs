@@ -265,7 +265,7 @@ impl Ledger {
                 self.references.insert(new, self.references[&held]);
             }
             (Op::ObjcgPut { held }, Outcome::Done) => drop(self.references.remove(&held)),
-            (Op::ObjCharge { new, objcg, bytes }, Outcome::Done) => {
+            (Op::ObjCharge { new, objcg, bytes, .. }, Outcome::Done) => {
                 self.objects.insert(new, (self.references[&objcg], bytes.0));
             }
             (Op::ObjUncharge { object }, Outcome::Done) => drop(self.objects.remove(&object)),
