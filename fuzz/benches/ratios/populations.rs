@@ -18,7 +18,7 @@ const FEW: u16 = 8;
 const MANY: u16 = 1024;
 /// Turns of the body.
 const SHORT: u16 = 30;
-const LONG: u16 = 330;
+const LONG: u16 = 2030;
 
 /// One room: the situation, and what a turn of the body does.
 struct Room {
