@@ -63,7 +63,7 @@ impl Model {
                     self.allow_cached(allowed, taken, &charge, witness);
                 }
             }
-            (_, true) => self.huge_allowed(allowed, Outcome::Done, step, (group, from_stock), witness),
+            (_, true) => self.huge_allowed(allowed, Outcome::Done, step, group, witness),
             (_, false) => {
                 let charge = PageCharge { group, asked: Pages(1), from_stock };
                 self.allow_cached(allowed, Outcome::Done, &charge, witness);
@@ -71,13 +71,14 @@ impl Model {
         }
     }
 
-    /// A huge page that meets what is cached becomes a small one; that may meet it too, or be served by a stock.
+    /// A huge page that meets what is cached becomes a small one; that may meet it too, or be served by a stock: also if
+    /// a lock cannot be had, for it is the drain on behalf of the huge page that meets it.
     pub(super) fn huge_allowed(
         &self,
         allowed: &mut Allowed,
         success: Outcome,
         step: &Step,
-        (group, from_stock): (GroupId, bool),
+        group: GroupId,
         witness: &dyn Witness,
     ) {
         let meets =
@@ -93,6 +94,7 @@ impl Model {
         if small && meets(Pages(1)) {
             allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
         }
+        let from_stock = witness.local_pages() >= Pages(1);
         if first == Some(Outcome::Refused(Errno::NoMem)) && from_stock {
             allow(allowed, Outcome::Small, Reason::StockHitOverMax);
         }

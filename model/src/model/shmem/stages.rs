@@ -299,7 +299,7 @@ impl Model {
             if only_small && self.levels(group).any(meets) {
                 allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
             }
-            return self.huge_allowed(allowed, success, step, (group, from_stock), witness);
+            return self.huge_allowed(allowed, success, step, group, witness);
         }
         if !fails {
             self.allow_cached(allowed, success, &PageCharge { group, asked, from_stock }, witness);
