@@ -92,6 +92,13 @@ impl Machine {
         self.unbound.peek().iter().any(|work| matches!(work, Work::Slab(SlabWork::Create(..))))
     }
 
+    /// Scheduled creations of caches of a group. `None` while a lane has the queue locked, in the middle of an operation.
+    pub fn creations_of(&self, memcg: MemcgRef) -> Option<usize> {
+        let queue = self.unbound.glance()?;
+        let of = |work: &Work| matches!(work, Work::Slab(SlabWork::Create(_, group)) if *group == memcg);
+        Some(queue.iter().filter(|work| of(work)).count())
+    }
+
     /// Pages that root's counter still counts although the caches that freed them had been reparented to root.
     pub fn unreturned_slab_pages(&self) -> i64 {
         self.slab.unreturned.peek()

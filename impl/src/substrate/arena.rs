@@ -191,9 +191,10 @@ impl<T: Item> Arena<T> {
         Handle::new(index, generation).filter(|_| lives).map(|handle| (handle, &slot.item))
     }
 
-    /// Every live object, in slot order, seen from outside the run.
+    /// Every live object, in slot order, seen from outside the run, also while a lane is in the middle of an operation.
     pub(crate) fn live(&self) -> impl Iterator<Item = (Handle<T>, &T)> {
-        let used = self.free.peek().used;
+        // Nothing lives above the used slots: to know how many these are only saves looking.
+        let used = self.free.glance().map_or(self.slots.len(), |free| free.used);
         (0..used).filter_map(|index| self.at(index))
     }
 }

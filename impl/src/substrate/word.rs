@@ -246,6 +246,11 @@ impl<T> Lock<T> {
         self.attempt().expect("a lock that is looked into from outside is free")
     }
 
+    /// The data, from outside the run, unless a lane holds the lock in the middle of an operation.
+    pub(crate) fn glance(&self) -> Option<MutexGuard<'_, T>> {
+        self.attempt()
+    }
+
     /// The data, when nobody else can see the lock.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.data.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
