@@ -92,10 +92,13 @@ impl Interleave {
             self.base.clone_from(&self.core.model);
         }
         self.extra = 0;
-        for member in &mut self.crew[..cpus] {
+        // Also those of CPUs that this program does not have: they would bring up CPUs for the program before.
+        for member in &mut self.crew {
             member.steps.clear();
             member.next = 0;
             member.busy = None;
+        }
+        for member in &mut self.crew[..cpus] {
             member.bindings.clone_from(&self.core.bindings);
         }
         for (index, step) in program.steps.iter().enumerate().skip(first) {
