@@ -206,6 +206,9 @@ goals! {
         UnboundMmCharged, "unbound-mm-charged", "an mm is charged that no task uses any more";
         EmbryoCharged, "embryo-charged", "the mm of a fork or an exec is charged before that is finished";
         PagesMovedAlong, "pages-moved-along", "v1: a task migrates, and pages of its mm change their group with it";
+        OrderNineMovedAlong, "order-9-moved-along", "v1: a task migrates, and pages of its mm in the number of a huge page change their group with it";
+        OrderNineMoved, "order-9-moved", "the charge of a huge page that is mapped is moved";
+        OrderNineChargedByMm, "order-9-charged-by-mm", "a huge page is charged through an mm";
         EventOfRemovedGroup, "event-of-removed-group", "an event of an mm is counted in a group that has been removed";
         SocketBesideSharer, "socket-beside-sharer", "a socket is charged to the group of its task, and its mm has tasks elsewhere";
         RemovalHinderedByTask, "removal-hindered-by-task", "a group is not removed because a task runs in it";

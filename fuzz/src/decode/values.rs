@@ -1,6 +1,6 @@
 //! Sizes, counts and limits at which something changes: edges of pages and of batches, and what is used now.
 
-use stocktake_model::{Limit, PAGE_SIZE};
+use stocktake_model::{Limit, PAGE_SIZE, PageOp};
 
 /// Pages that a charge asks the counters for when the stock misses, and the most that a stock keeps.
 pub(super) const BATCH: u64 = 64;
@@ -38,6 +38,7 @@ pub(super) fn pages(choice: u8) -> u64 {
         10 => BATCH + 1,
         11 => 2 * BATCH - 1,
         12 => 2 * BATCH,
+        13 if choice >= 0xd0 => PageOp::HUGE.0,
         13 => BATCH / 2,
         _ => 1 + u64::from(choice >> 4),
     }

@@ -6,7 +6,7 @@ use super::lockstep::Lockstep;
 use crate::goals::{Goal, Seen};
 use crate::tally::Tally;
 use stocktake_impl::{Env, Label, STAT_CPUS, What};
-use stocktake_model::{Errno, GroupId, MappedOp, Op, Outcome, Step};
+use stocktake_model::{Errno, GroupId, MappedOp, Op, Outcome, PageOp, Pages, Step};
 
 impl<E: Env> Applier<'_, E> {
     /// Run one of the room's operations on the machine.
@@ -100,6 +100,10 @@ impl Lockstep {
         let Op::Mapped(op) = action.op else { return };
         let reached = match op {
             MappedOp::MovePage { charge, .. } if observed == Outcome::Done => {
+                let pages = self.model.charge(charge).map_or(Pages(0), |(_, pages)| pages);
+                if pages == PageOp::HUGE && self.model.mappings(charge) > 0 {
+                    tally.goals[Goal::seen(Seen::OrderNineMoved)] += 1;
+                }
                 let halves = self.model.open_halves();
                 halves.iter().any(|half| half.charge == charge).then_some(Seen::MovedBetweenHalves)
             }

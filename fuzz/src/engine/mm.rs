@@ -5,13 +5,18 @@ use crate::goals::{Goal, Seen};
 use crate::tally::Tally;
 use crate::trace::Labels;
 use stocktake_impl::MmRef;
-use stocktake_model::{GroupId, GroupLife, MmOp, MmUserId, Outcome, Pages, TaskId, Via};
+use stocktake_model::{GroupId, GroupLife, MmOp, MmUserId, Outcome, PageOp, Pages, TaskId, Via};
 
 impl Lockstep {
     /// Goals that involve what the model knows of an mm.
     pub(super) fn count_mm(&self, tally: &mut Tally, op: &MmOp, observed: Outcome) {
         let through = match *op {
-            MmOp::Charge { through, .. } => through,
+            MmOp::Charge { through, pages, .. } => {
+                if pages == PageOp::HUGE && matches!(observed, Outcome::To(_)) {
+                    tally.goals[Goal::seen(Seen::OrderNineChargedByMm)] += 1;
+                }
+                through
+            }
             MmOp::Event { .. } => {
                 if let Outcome::To(group) = observed
                     && self.model.life(group) != Some(GroupLife::Online)
@@ -30,6 +35,7 @@ impl Lockstep {
                 let pages = self.model.charges_moved_by(task).map_or(Pages(0), |(_, pages)| pages);
                 if observed == Outcome::Is(true) && pages > Pages(0) {
                     tally.goals[Goal::seen(Seen::PagesMovedAlong)] += 1;
+                    tally.goals[Goal::seen(Seen::OrderNineMovedAlong)] += u64::from(pages >= PageOp::HUGE);
                 }
                 return;
             }

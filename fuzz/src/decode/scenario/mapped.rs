@@ -1,12 +1,17 @@
 //! Scenes about mapped pages and moving charges. What moves is written in v1 only.
 
 use crate::decode::script::Script;
-use stocktake_model::{ChargeId, CpuId, GroupId, Limit};
+use stocktake_model::{ChargeId, CpuId, GroupId, Limit, PageOp};
 
 /// A folio of a new group, and the group.
 fn folio(s: &mut Script<'_, '_>, at: CpuId, parent: GroupId, pages: u64) -> (GroupId, ChargeId) {
     let group = s.mkdir(at, parent, Limit::MAX, Limit::MAX);
     (group, s.charge(at, group, pages))
+}
+
+/// Mostly one page, sometimes a huge one (order 9): wherever a count of pages matters, 1 hides what is wrong.
+fn size(s: &mut Script<'_, '_>) -> u64 {
+    if s.byte() & 7 == 0 { PageOp::HUGE.0 } else { 1 }
 }
 
 /// Move a folio in one of the ways there are, to a sibling or to the parent.
@@ -28,7 +33,7 @@ pub(super) fn between_halves_of_unmap(s: &mut Script<'_, '_>) {
     let (a, b) = s.two_cpus();
     let site = s.site();
     let how = s.byte();
-    let pages = if how & 1 != 0 { s.pages() } else { 1 };
+    let pages = if how & 1 != 0 { s.pages() } else { size(s) };
     let (group, page) = folio(s, a, site, pages);
     let other = s.mkdir(a, site, Limit::MAX, Limit::MAX);
     s.map(a, page);
@@ -56,7 +61,8 @@ pub(super) fn between_halves_of_map(s: &mut Script<'_, '_>) {
     let (a, b) = s.two_cpus();
     let site = s.site();
     let how = s.byte();
-    let (group, page) = folio(s, a, site, 1);
+    let pages = size(s);
+    let (group, page) = folio(s, a, site, pages);
     let other = s.mkdir(a, site, Limit::MAX, Limit::MAX);
     if how & 1 != 0 {
         s.map(a, page);
@@ -80,7 +86,8 @@ pub(super) fn cpu_changes_in_a_move(s: &mut Script<'_, '_>) {
     let (a, b) = s.two_cpus();
     let site = s.site();
     let how = s.byte();
-    let (group, page) = folio(s, a, site, 1);
+    let pages = size(s);
+    let (group, page) = folio(s, a, site, pages);
     let other = s.mkdir(a, site, Limit::MAX, Limit::MAX);
     if how & 1 != 0 {
         s.cpu_down(a, b);
@@ -109,7 +116,8 @@ pub(super) fn nested_movers(s: &mut Script<'_, '_>) {
     let (a, b) = s.two_cpus();
     let site = s.site();
     let how = s.byte();
-    let (group, page) = folio(s, a, site, 1);
+    let pages = size(s);
+    let (group, page) = folio(s, a, site, pages);
     let second = s.charge(b, group, 2);
     s.map(a, page);
     s.map(b, second);
