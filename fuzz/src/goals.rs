@@ -28,12 +28,14 @@ macro_rules! goals {
     (
         marks { $($mark:ident, $name:literal, $what:literal;)* }
         elsewhere { $($emark:ident, $ename:literal, $ewhat:literal;)* }
+        lanes { $($lane:ident, $lname:literal, $lwhat:literal;)* }
         seen { $($seen:ident, $sname:literal, $swhat:literal;)* }
     ) => {
         /// All goals, in the order in which reports list them.
         pub const GOALS: &[Goal] = &[
             $(Goal { name: $name, what: $what, elsewhere: false },)*
             $(Goal { name: $ename, what: $ewhat, elsewhere: true },)*
+            $(Goal { name: $lname, what: $lwhat, elsewhere: true },)*
             $(Goal { name: $sname, what: $swhat, elsewhere: false },)*
         ];
 
@@ -44,7 +46,7 @@ macro_rules! goals {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(usize)]
         #[allow(missing_docs)] // Each is described in `GOALS`.
-        pub enum Seen { $($seen,)* }
+        pub enum Seen { $($lane,)* $($seen,)* }
     };
 }
 
@@ -192,6 +194,9 @@ goals! {
         StaleUnchargedReclaimed, "stale-uncharged-reclaimed", "shmem=5.4 and the mail's: a stranded page that nobody is charged for is reclaimed";
         FaultRetried, "fault-retried", "where operations overlap: a fault looks again, as the index entry has changed";
         StrandedByRead, "stranded-by-read", "where operations overlap: a hole punch meets a page that is not in the swap cache yet, though its slot says so";
+    }
+    lanes {
+        Interrupted, "interrupted", "an operation lends its CPU to an interrupt, which runs in its middle";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -4,7 +4,7 @@
 
 use stocktake_impl::{Design, Fault};
 use stocktake_model::{
-    CacheId, ChargeId, CpuId, FileId, GroupId, MmEvent, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome,
+    CacheId, ChargeId, CpuId, FileId, GroupId, MappedOp, MmEvent, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome,
     PageOp, ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
 };
 
@@ -69,6 +69,8 @@ pub enum Drive {
 impl Header {
     /// The most CPUs that a program may have.
     pub const MAX_CPUS: u8 = 8;
+    /// What a schedule says where an interrupt comes: the number behind those of all CPUs.
+    pub const IRQ: u8 = Header::MAX_CPUS;
     /// The most memcg ids, and the most swap slots.
     pub const MAX_IDS: u16 = 4096;
 }
@@ -118,6 +120,9 @@ pub struct Step {
     pub action: Action,
     /// The outcome that the trace insists on (`-> ENOMEM`), if any.
     pub outcome: Option<Outcome>,
+    /// Whether it is an interrupt: it may run in the middle of the operation that stands before it in its lane, where
+    /// that lends the CPU, and runs after it otherwise. Only for operations of which [`interrupts`] says so.
+    pub irq: bool,
     /// The line of the trace file, from 1; 0 for a generated step.
     pub line: u32,
 }
@@ -310,10 +315,30 @@ impl Program {
     }
 }
 
+/// Whether an operation is one of those that the kernel does in interrupts too: pages, objects and references that are
+/// let go when an I/O or a grace period has ended, and updates of statistics, as at the end of a writeback. None of
+/// them makes anything that has a name.
+pub fn interrupts(op: &Op) -> bool {
+    match op {
+        Op::Uncharge { .. } | Op::ObjUncharge { .. } | Op::ObjcgPut { .. } => true,
+        Op::Slab(op) => matches!(op, SlabOp::Free { .. }),
+        Op::Mapped(op) => matches!(op, MappedOp::Map { .. } | MappedOp::Unmap { .. }),
+        _ => false,
+    }
+}
+
 impl Step {
+    /// The operation, if the step is an interrupt.
+    pub fn interrupt(&self) -> Option<&stocktake_model::Step> {
+        match &self.action {
+            Action::Op(step) if self.irq && interrupts(&step.op) => Some(step),
+            _ => None,
+        }
+    }
+
     /// A generated step.
     pub fn op(step: stocktake_model::Step) -> Step {
-        Step { action: Action::Op(step), outcome: None, line: 0 }
+        Step { action: Action::Op(step), outcome: None, irq: false, line: 0 }
     }
 
     /// The CPU that runs it.

@@ -147,6 +147,8 @@ faults! {
         "unmapping forgets what was told of the page although the page was mapped again meanwhile";
     B48, "B48", "companion fix of 13 September 2010, as posted",
         "unmapping forgets what was told of the page if it is mapped: the condition is inverted";
+    B53, "B53", "c3cc39118c36, Linux 4.16",
+        "an update reads a counter and writes it back: an interrupt on the same CPU in between is lost";
     B54, "B54", "fixed in Linux 5.12",
         "a mover moves the statistic of mapped huge pages by pages, which is counted by folios";
     B78, "B78", "after a fix of the LRU reparenting series of January 2026",
@@ -219,6 +221,7 @@ impl Fault {
                 | Fault::B3
                 | Fault::B10
                 | Fault::N1
+                | Fault::B53
         )
     }
 

@@ -100,4 +100,9 @@ impl Timeline {
     pub fn preemptions(&self) -> usize {
         self.events.iter().filter(|event| event.switch == Some(Switch::Preempted)).count()
     }
+
+    /// How often an operation was interrupted by another one on the same CPU.
+    pub fn interrupts(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event.what, Happening::Interrupt(_))).count()
+    }
 }

@@ -23,6 +23,7 @@ impl<R: Run> Search<R> {
         });
         self.leave_lanes();
         self.merge_lanes();
+        self.no_interrupts();
         self.fewer_preemptions();
         self.fewer_choices();
     }
@@ -34,6 +35,15 @@ impl<R: Run> Search<R> {
             let moved = self.attempt_with(|program| move_before_lanes(program, index));
             // What has moved makes room for what stood before it.
             index = if moved { self.best.parallel.unwrap_or(usize::MAX) } else { index + 1 };
+        }
+    }
+
+    /// What may be an interrupt as an operation like any other.
+    fn no_interrupts(&mut self) {
+        for index in self.best.parallel.unwrap_or(usize::MAX)..self.len() {
+            self.attempt_with(|program| {
+                program.steps.get_mut(index).is_some_and(|step| std::mem::take(&mut step.irq))
+            });
         }
     }
 

@@ -13,7 +13,7 @@ use stocktake_model::{CpuId, GroupId, Limit, MmOp, Op};
 ///
 /// A dropped step's creation is missing for later steps in turn. After `parallel`, "earlier" means earlier in the
 /// same lane, or before `parallel`. Steps that no text can say are dropped too: on CPUs that do not exist, with
-/// numbers out of range, or creating what exists. Names that were given stay with what they name. An insisted
+/// numbers out of range, or creating what exists. What cannot be an interrupt is none. Names that were given stay with what they name. An insisted
 /// outcome that names a missing group is dropped without its step.
 ///
 /// Afterwards the program's text is read back strictly as the same program, see [`super::canonical`].
@@ -29,6 +29,7 @@ pub fn fix_up(program: &mut Program) -> usize {
         let is_parallel = parallel.is_some_and(|first| index >= first);
         index += 1;
         let keep = in_range(step, cpus) && numbers.renumber(step, is_parallel);
+        step.irq = is_parallel && step.interrupt().is_some();
         dropped_before_parallel += usize::from(!keep && !is_parallel);
         keep
     });

@@ -3,7 +3,7 @@
 use super::error::quoted;
 use super::reader::{Reader, did_you_mean, one_of};
 use super::spelling::{
-    ASSERT, CPUS, HEADER_WORDS, IDS, LAST_INVARIANT, MODES, PARALLEL, Range, SLOTS, in_signature,
+    ASSERT, CPUS, HEADER_WORDS, IDS, IRQ, LAST_INVARIANT, MODES, PARALLEL, Range, SLOTS, in_signature,
     is_invariant, table_words, value,
 };
 use super::suggest::closest;
@@ -197,7 +197,13 @@ impl<'t> Reader<'t> {
         }
         let lane = Range { what: "lanes", least: 0, most: u64::from(Header::MAX_CPUS) - 1 };
         let lanes: Option<Vec<u8>> =
-            words[1..].iter().map(|&w| self.number(w, lane).map(|n| n as u8)).collect();
+            words[1..]
+            .iter()
+            .map(|&w| match w.text {
+                IRQ => Some(Header::IRQ),
+                _ => self.number(w, lane).map(|n| n as u8),
+            })
+            .collect();
         if let Some(lanes) = lanes {
             self.header.schedule = lanes;
             self.schedule_line = Some((self.line_number, self.line, words.to_vec()));
@@ -207,7 +213,7 @@ impl<'t> Reader<'t> {
     /// Once all header lines are read: the scheduler can choose only lanes that there are.
     pub(super) fn check_schedule_lanes(&mut self) {
         let cpus = self.header.cpus;
-        if let Some(at) = self.header.schedule.iter().position(|&lane| lane >= cpus) {
+        if let Some(at) = self.header.schedule.iter().position(|&lane| lane >= cpus && lane != Header::IRQ) {
             let message = format!("there is no lane {}", self.header.schedule[at]);
             let help = format!("with `cpus {cpus}`, lanes are 0..={}", cpus - 1);
             self.wrong_in_schedule(at + 1, message, help);

@@ -69,8 +69,11 @@
 //! by their path, `A/B`, and `/` is root. A name is defined once, above its uses, by the operation that makes
 //! the thing. Of the names made after `parallel`, a lane uses only its own.
 //!
-//! `schedule` names the lane that runs next, once for each point at which more than one can go on. One that does not
-//! apply, or is too short or too long, makes the trace stale. A trace with lanes and no schedule is about all of them:
+//! In a lane `irq` can stand before an operation that the kernel does in interrupts too, as `@1 irq uncharge p1`: it may
+//! then run in the middle of the operation above it in its lane, where that lends the CPU, and else runs after it.
+//!
+//! `schedule` names the lane that runs next, once for each point at which more than one can go on; `irq`
+//! in its place says that an interrupt comes. One that does not apply, or is too short or too long, makes the trace stale. A trace with lanes and no schedule is about all of them:
 //! every schedule with up to two preemptions is run, up to a number of executions, and what it expects is that none of
 //! them violates anything, or that one does.
 //!

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::error::quoted;
 use super::reader::{Reader, did_you_mean, is_digits};
 use super::spelling::{
-    ASSERT, BYTES, GROUP_WORK, OUTCOMES, PAGES, VERSION, can_answer, forms, table_words, value,
+    ASSERT, BYTES, GROUP_WORK, IRQ, OUTCOMES, PAGES, PARALLEL, VERSION, can_answer, forms, table_words, value,
 };
 use super::suggest::closest;
 use super::visit::Kind;
@@ -27,7 +27,14 @@ impl<'t> Reader<'t> {
         self.lane = self.cpu_number(Word { text: cpu, start: at.start + 1 }, at);
         let variable = words.get(1).copied().filter(|_| words.get(2).is_some_and(|word| word.text == "="));
         let rest = &words[if variable.is_some() { 3 } else { 1 }..];
-        let step = self.step(variable, rest, words);
+        let irq = rest.first().copied().filter(|word| word.text == IRQ);
+        let step = self.step(variable, &rest[usize::from(irq.is_some())..], words).map(|(mut step, made)| {
+            if let Some(irq) = irq {
+                step.irq = true;
+                self.check_interrupt(irq, &step);
+            }
+            (step, made)
+        });
         if self.is_wrong_since(before) {
             self.expect_definition(variable, words);
         } else if let Some((step, made)) = step {
@@ -89,8 +96,19 @@ impl<'t> Reader<'t> {
         };
         let outcome = self.outcome(action, &mut args);
         self.nothing_left(&args);
-        let step = Step { action: action?, outcome, line: self.line_number };
+        let step = Step { action: action?, outcome, irq: false, line: self.line_number };
         Some((step, made))
+    }
+
+    /// An interrupt comes in a lane, and does what the kernel does in interrupts.
+    fn check_interrupt(&mut self, irq: Word<'t>, step: &Step) {
+        if self.parallel.is_none() {
+            let help = format!("write `{PARALLEL}` above the first operation that runs in its own lane");
+            self.wrong(irq, "an interrupt comes in the middle of a lane".to_owned(), help);
+        } else if step.interrupt().is_none() {
+            let help = "one of: uncharge, obj.uncharge, objcg.put, slab.free, map, unmap".to_owned();
+            self.wrong(irq, "this is nothing that the kernel does in an interrupt".to_owned(), help);
+        }
     }
 
     fn unknown_operation(&mut self, word: Word<'t>) {

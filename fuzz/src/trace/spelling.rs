@@ -8,6 +8,8 @@ use stocktake_model::{Errno, Failure, GroupId, MmOp, Mode, Op, Outcome, Ran, Shm
 pub(super) const MAGIC: &str = "stocktake-trace";
 /// The line after which each CPU's operations run in a lane of their own.
 pub(super) const PARALLEL: &str = "parallel";
+/// The word before an operation that is an interrupt, and the scheduler's choice that one comes.
+pub(super) const IRQ: &str = "irq";
 /// The header word before the scheduler's choices.
 pub(super) const SCHEDULE: &str = "schedule";
 /// The words that begin header lines.

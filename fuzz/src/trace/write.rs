@@ -5,7 +5,7 @@ use super::labels::Labels;
 use super::mm::EVENTS;
 use super::scope::names_from;
 use super::spelling::{
-    ASSERT, FAILURES, GROUP_WORK, MAGIC, MODES, OUTCOMES, PARALLEL, SCHEDULE, STATES, can_answer,
+    ASSERT, FAILURES, GROUP_WORK, IRQ, MAGIC, MODES, OUTCOMES, PARALLEL, SCHEDULE, STATES, can_answer,
     in_signature, word,
 };
 use crate::program::{Action, Assertion, Expect, Header, Program, Step};
@@ -101,7 +101,10 @@ fn write_header(header: &Header, is_parallel: bool, to: &mut String) -> fmt::Res
 pub(super) fn schedule_line(schedule: &[u8]) -> String {
     let mut line = SCHEDULE.to_owned();
     for lane in schedule {
-        let _ = write!(line, " {lane}");
+        let _ = match *lane {
+            Header::IRQ => write!(line, " {IRQ}"),
+            lane => write!(line, " {lane}"),
+        };
     }
     line
 }
@@ -137,6 +140,9 @@ impl Labels {
         match step.action {
             Action::Op(op) => {
                 write!(to, "@{} ", op.cpu.0)?;
+                if step.irq {
+                    write!(to, "{IRQ} ")?;
+                }
                 self.write_op(&op.op, to)?;
                 if let Some(failure) = op.fail {
                     write!(to, " fail={}", word(&FAILURES, &failure))?;

@@ -1,6 +1,7 @@
 //! The counters: one word per group, CPU and statistic. Each CPU changes its own; a reader adds them up. One of them
 //! alone may be negative, as a page may be mapped on one CPU and unmapped on another.
 
+use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
@@ -100,6 +101,16 @@ impl Machine {
         pages: i64,
         times: i64,
     ) {
+        if e.fault(Fault::B53) {
+            let word = self.stats.word(memcg, cpu.id, Stat::FileMapped);
+            let old = word.load(e);
+            e.interrupt(self, cpu);
+            word.store(e, old + pages * times);
+            if pages > 1 {
+                self.stat_add(e, memcg, cpu.id, Stat::FilePmdMapped, times);
+            }
+            return;
+        }
         e.interrupt(self, cpu);
         self.count_mapped(e, memcg, cpu.id, pages, times);
     }

@@ -141,6 +141,8 @@ impl Machine {
         } else {
             self.try_charge(e, cpu, memcg, pages, force)
         };
+        // The two stocks are changed with interrupts off; between them they are on.
+        e.interrupt(self, cpu);
         let rest = Bytes(pages.0 * PAGE_SIZE - size.0);
         if charged.is_ok() && rest.0 > 0 {
             if bypass {

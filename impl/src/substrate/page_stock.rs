@@ -346,6 +346,8 @@ impl Machine {
         if e.fault(Fault::P2) && full.is_none() {
             batch = Pages(pages.0.max(BATCH));
         }
+        // The counters have been charged with interrupts on; the stock is filled with interrupts off.
+        e.interrupt(self, cpu);
         if batch > pages {
             self.refill_stock(e, cpu, memcg, Pages(batch.0 - pages.0));
         }

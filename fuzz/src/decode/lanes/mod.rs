@@ -6,7 +6,8 @@
 //! with a drive of bytes, those of the schedule are the last half of the input
 //! ```
 //! A scene makes what it needs before the lanes begin, and then pits operations against each other that have met badly
-//! in the kernel's history. Other operations are written to the lanes besides. No scene says what should come out.
+//! in the kernel's history. With bit 6 of `machine`, whatever the kernel does in interrupts too may be one.
+//! Other operations are written to the lanes besides. No scene says what should come out.
 
 mod scene;
 
@@ -55,5 +56,8 @@ pub fn decode_lanes_into(bytes: &[u8], program: &mut Program) {
         script.random_step();
     }
     program.parallel = Some(first);
+    if machine & 0x40 != 0 || scene::has_interrupts(scene) {
+        program.steps.iter_mut().skip(first).for_each(|step| step.irq = true);
+    }
     fix_up(program);
 }

@@ -11,6 +11,11 @@ pub(super) fn needs_v1(number: u8) -> bool {
     matches!(usize::from(number) % SCENES.len(), 4 | 9)
 }
 
+/// Whether operations are interrupted in the scene.
+pub(super) fn has_interrupts(number: u8) -> bool {
+    usize::from(number) % SCENES.len() == 13
+}
+
 /// All scenes.
 const SCENES: &[Scene] = &[
     objects_meet_removal,
@@ -26,6 +31,7 @@ const SCENES: &[Scene] = &[
     children_meet_removal,
     mixed,
     faults_meet_punch,
+    updates_meet_interrupts,
 ];
 
 const A: CpuId = CpuId(0);
@@ -392,6 +398,46 @@ fn faults_meet_punch(s: &mut Script<'_, '_>) -> usize {
     }
     if let Some(page) = page {
         s.uncharge(third, page);
+    }
+    first
+}
+
+/// The statistic of mapped pages, objects and stocks of a group, changed in interrupts on the CPU that is in the middle
+/// of changing them.
+fn updates_meet_interrupts(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let (_, group) = groups(s);
+    let folio = s.charge(A, group, 1 + u64::from(how & 1));
+    let other = s.charge(A, group, 1);
+    let objcg = s.objcg(A, group);
+    let bytes = s.bytes();
+    let object = s.obj_charge(A, objcg, bytes);
+    if how & 2 != 0 {
+        s.map(A, other);
+    }
+    if how & 4 != 0 {
+        s.drain(A);
+    }
+    let first = s.written();
+    for turn in 0..2 {
+        if how >> (3 + turn) & 1 == 0 {
+            s.map(A, folio);
+        } else {
+            let bytes = s.bytes();
+            s.obj_charge(A, objcg, bytes);
+        }
+        match (how >> (5 + turn) & 1, how & 2) {
+            (1, _) if turn == 0 => s.obj_uncharge(A, object),
+            (1, _) => s.uncharge(A, other),
+            (_, 0) => s.map(A, other),
+            _ => s.unmap(A, other),
+        }
+    }
+    match s.byte() & 3 {
+        0 => s.unmap(B, folio),
+        1 => drop(s.charge(B, group, 1)),
+        2 => s.drain_all(B, group),
+        _ => {}
     }
     first
 }

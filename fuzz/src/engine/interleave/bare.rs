@@ -84,7 +84,8 @@ impl<W: Work + 'static> Bare<W> {
             while let Some(said) = self.inside.shared.routines.resume(board.next.get()) {
                 match said {
                     Signal::Switch => continue,
-                    Signal::Waits => {}
+                    // There is no program, and so nothing that interrupts.
+                    Signal::Waits | Signal::Interrupted => {}
                     Signal::Ended => {
                         board.set_ready(board.speaker.get(), false);
                         running -= 1;
@@ -118,6 +119,7 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
                 machine: &machine,
                 log: &inside.shared.log,
                 lane,
+                cpu: lane,
                 step: 0,
                 watched: false,
                 injected: Injected::default(),

@@ -6,10 +6,14 @@ use super::flight::Flight;
 use super::schedule::{Lanes, Point, Strategy};
 use crate::engine::timeline::Switch;
 use std::cell::{Cell, RefCell};
-use stocktake_impl::{Access, Label, Loop, What};
+use stocktake_impl::{Access, Cpu, Label, Loop, What};
 
 /// The most lanes: one for each CPU.
 pub(super) const MOST_LANES: usize = 8;
+/// The lane of the interrupt that has come, on whatever CPU; there is one at a time.
+pub(super) const IRQ: usize = MOST_LANES;
+/// All lanes, that of the interrupt too.
+pub(super) const SEATS: usize = IRQ + 1;
 
 /// What a lane waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +56,7 @@ pub(super) struct Board {
     strategy: RefCell<Strategy>,
     /// The lane chosen last.
     pub(super) next: Cell<usize>,
-    waits: [Cell<Wait>; MOST_LANES],
+    waits: [Cell<Wait>; SEATS],
     waiting: Cell<Lanes>,
     /// Locks that lanes hold.
     held: RefCell<Vec<(Label, usize)>>,
@@ -63,16 +67,22 @@ pub(super) struct Board {
     pub(super) preemptions: Cell<u64>,
     /// Why the lane that runs now was switched to, until something tells of it.
     pub(super) switch: Cell<Option<Switch>>,
-    pub(super) flights: [RefCell<Flight>; MOST_LANES],
+    pub(super) flights: [RefCell<Flight>; SEATS],
     /// Whether an operation under way maps, unmaps, moves or frees a page.
     pub(super) maps: Cell<bool>,
     /// CPUs whose drain the operation of each lane has asked for, and that have not drained since.
-    asked: [Cell<Lanes>; MOST_LANES],
+    asked: [Cell<Lanes>; SEATS],
     /// Lanes that have ended, on CPUs that are up: work may be run there.
     idle: Cell<Lanes>,
     /// CPUs with bound work.
     bound_work: Cell<Lanes>,
     unbound_work: Cell<bool>,
+    /// The step that may interrupt the operation of each lane, if the one that comes next in the lane may.
+    pub(super) interrupts: [Cell<Option<usize>>; MOST_LANES],
+    /// Whether an interrupt is on, on any CPU.
+    pub(super) interrupting: Cell<bool>,
+    /// The CPU that an operation has lent to an interrupt; else one that stands in for it.
+    pub(super) lent: RefCell<Option<Cpu>>,
 }
 
 impl Board {
@@ -94,6 +104,27 @@ impl Board {
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
         self.ready.set(Lanes::default());
+        self.interrupting.set(false);
+        self.interrupts.iter().for_each(|interrupt| interrupt.set(None));
+    }
+
+    /// The step that interrupts the operation of a lane here, if one can and that is chosen. With a lock held
+    /// interrupts are off, and one is not interrupted by another.
+    pub(super) fn interrupted(&self, lane: usize) -> Option<usize> {
+        let step = self.interrupts.get(lane)?.get()?;
+        let one_is_on = self.interrupting.get();
+        if one_is_on || self.pace.get() != Pace::Scheduled || self.held.borrow().iter().any(|held| held.1 == lane)
+        {
+            return None;
+        }
+        let mut either = Lanes::default();
+        either.insert(lane);
+        either.insert(IRQ);
+        (self.choose(Some(lane), either) == IRQ).then(|| {
+            self.preemptions.set(self.preemptions.get() + 1);
+            self.interrupting.set(true);
+            step
+        })
     }
 
     /// The flush mark of a CPU was raised, or found raised, by a lane; or it was lowered, since the CPU has drained.

@@ -9,7 +9,7 @@ use crate::engine::hunting::{Hunting, Injected};
 use crate::engine::timeline::{Happening, Switch};
 use corosensei::Yielder;
 use std::cell::Cell;
-use stocktake_impl::{Access, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, What};
+use stocktake_impl::{Access, Cpu, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, What};
 
 /// Tries that one operation may make in its loops (rule I13).
 const MOST_TRIES: u32 = 1000;
@@ -25,6 +25,8 @@ pub(super) struct LaneEnv<'a> {
     pub(super) machine: &'a Machine,
     pub(super) log: &'a Log,
     pub(super) lane: usize,
+    /// The CPU that it runs on: that of another lane if it is an interrupt.
+    pub(super) cpu: usize,
     pub(super) step: usize,
     /// Whether what the operation does is noted for checks.
     pub(super) watched: bool,
@@ -132,6 +134,22 @@ impl LaneEnv<'_> {
         std::panic::resume_unwind(Box::new(Abandoned))
     }
 
+    /// The CPU is the interrupt's until that has ended.
+    #[cold]
+    fn lend(&self, step: usize, cpu: &mut Cpu) {
+        let exchange = |cpu: &mut Cpu| {
+            if let Some(lent) = &mut *self.board.lent.borrow_mut() {
+                std::mem::swap(cpu, lent);
+            }
+        };
+        self.log.tell(self.board, self.cpu, self.step, || Happening::Interrupt(step));
+        exchange(cpu);
+        self.board.speaker.set(self.lane);
+        self.yielder.suspend(Signal::Interrupted);
+        exchange(cpu);
+        self.board.interrupting.set(false);
+    }
+
     fn wait(&self, wait: Wait) {
         if self.watched {
             let on = match wait {
@@ -140,7 +158,7 @@ impl LaneEnv<'_> {
             };
             self.board.wait(self.lane, wait);
             let holder = self.board.awaited(self.lane);
-            self.log.tell(self.board, self.lane, self.step, || Happening::Wait { on, holder });
+            self.log.tell(self.board, self.cpu, self.step, || Happening::Wait { on, holder });
         } else {
             self.board.wait(self.lane, wait);
         }
@@ -172,7 +190,7 @@ impl Env for LaneEnv<'_> {
             if label.what == What::CpuFlushing {
                 self.board.flush_mark(self.lane, label.index as usize, access, new);
             }
-            self.log.tell(self.board, self.lane, self.step, || Happening::Access { label, access, old, new });
+            self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
         }
         match access {
             Access::Load => {}
@@ -217,6 +235,13 @@ impl Env for LaneEnv<'_> {
     #[cold]
     fn oops(&self, oops: Oops) {
         self.hunting.oops(oops);
+    }
+
+    #[inline]
+    fn interrupt(&self, _machine: &Machine, cpu: &mut Cpu) {
+        if let Some(step) = self.board.interrupted(self.lane) {
+            self.lend(step, cpu);
+        }
     }
 
     fn retry(&self, what: Loop, on: Label) -> bool {

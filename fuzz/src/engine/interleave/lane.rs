@@ -3,7 +3,7 @@
 //! A job owns what it works on, the machine shared, its CPU alone, and hands it back when it has ended; so nothing
 //! that a lane holds has to outlive an execution, and a lane never has to be thrown away.
 
-use super::board::{Board, MOST_LANES};
+use super::board::{Board, SEATS};
 use super::directory::{Directory, LaneLedger};
 use super::env::LaneEnv;
 use super::timeline::Log;
@@ -28,6 +28,8 @@ pub(super) enum Signal {
     Switch,
     /// It has to wait.
     Waits,
+    /// It has lent its CPU to an interrupt.
+    Interrupted,
     /// Its operation has ended.
     Ended,
 }
@@ -69,7 +71,7 @@ pub(super) struct Shared {
     pub(super) board: Board,
     pub(super) log: Log,
     pub(super) directory: RefCell<Directory>,
-    jobs: [Cell<Option<Box<Job>>>; MOST_LANES],
+    jobs: [Cell<Option<Box<Job>>>; SEATS],
     pub(super) routines: Routines,
 }
 
@@ -81,7 +83,7 @@ pub(super) type Routine = Coroutine<(), Signal, (), DefaultStack>;
 /// of stacks as over the engine. So the lanes that run are a chain from the engine to the one that runs now; a lane
 /// whose place is empty stands in that chain, and is come back to by what its followers yield.
 #[derive(Default)]
-pub(super) struct Routines([Cell<Option<Routine>>; MOST_LANES]);
+pub(super) struct Routines([Cell<Option<Routine>>; SEATS]);
 
 impl Routines {
     pub(super) fn put(&self, lane: usize, routine: Routine) {
@@ -171,6 +173,7 @@ fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usiz
         machine: &job.machine,
         log: &shared.log,
         lane,
+        cpu: job.step.cpu.index(),
         step: job.index,
         watched: job.watched,
         injected: Injected::of(job.fail),
@@ -194,7 +197,7 @@ fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usiz
             _ => Applier {
                 machine: &job.machine,
                 cpus: std::slice::from_mut(&mut job.cpu),
-                first_cpu: lane,
+                first_cpu: job.step.cpu.index(),
                 bindings: &mut job.bindings,
                 books: &mut LaneLedger { directory: &shared.directory, lane },
                 mode: job.mode,

@@ -14,7 +14,7 @@
 //!
 //! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does;
 //! `flight` what an operation under way has done; `limits` what it has seen of the limits; `delegated` and `verdict` the checks
-//! where an operation ends; `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
+//! where an operation ends; `interrupt` what interrupts operations; `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
 
 pub mod bare;
 mod board;
@@ -23,6 +23,7 @@ mod delegated;
 mod directory;
 mod env;
 mod flight;
+mod interrupt;
 mod lane;
 mod limits;
 mod order;
@@ -47,7 +48,7 @@ use crate::check::{Broken, Checks};
 use crate::program::{Drive, Program};
 use crate::tally::Tally;
 use crate::violation::Violation;
-use board::MOST_LANES;
+use board::{MOST_LANES, SEATS};
 use claims::Claims;
 use lane::{Lane, Shared};
 use running::Member;
@@ -67,7 +68,7 @@ pub struct Interleave {
     core: Lockstep,
     shared: Rc<Shared>,
     lanes: Vec<Lane>,
-    crew: [Member; MOST_LANES],
+    crew: [Member; SEATS],
     claims: Claims,
     /// CPUs that stand in for those that lanes are using.
     spare: Vec<Cpu>,

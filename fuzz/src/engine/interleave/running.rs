@@ -1,7 +1,7 @@
 //! One execution: the lanes begin and end operations until all of them are through.
 
 use super::Interleave;
-use super::board::Pace;
+use super::board::{IRQ, Pace, SEATS};
 use super::directory::Made;
 use super::lane::{Job, Lane, Pin, Signal};
 use super::schedule;
@@ -32,6 +32,8 @@ pub(super) struct Member {
     pub(super) delegated: Vec<Delegation>,
     /// Operations that decide about it and were under way meanwhile.
     pub(super) overlaps: usize,
+    /// Whether it was interrupted in that: the books know of its CPU's stocks again when it has ended.
+    pub(super) interrupted: bool,
 }
 
 impl Interleave {
@@ -76,7 +78,7 @@ impl Interleave {
     /// Prepare the lanes.
     fn gather(&mut self, program: &Program, first: usize) {
         let cpus = self.core.cpus.len();
-        while self.lanes.len() < cpus {
+        while self.lanes.len() < SEATS {
             self.lanes.push(Lane::new(self.lanes.len(), &self.shared));
         }
         let board = &self.shared.board;
@@ -92,6 +94,7 @@ impl Interleave {
             self.base.clone_from(&self.core.model);
         }
         self.extra = 0;
+        board.lent.borrow_mut().get_or_insert_with(|| self.spare.pop().expect("a spare CPU for each lane"));
         // Also those of CPUs that this program does not have: they would bring up CPUs for the program before.
         for member in &mut self.crew {
             member.steps.clear();
@@ -204,11 +207,20 @@ impl Interleave {
                         lane = self.shared.board.next.get();
                         continue;
                     }
+                    Signal::Interrupted => {
+                        lane = self.interrupt(program, lane, tally)?;
+                        continue;
+                    }
                     Signal::Waits => before = None,
                     Signal::Ended => {
                         before = Some(lane);
                         let index = self.crew[lane].busy.map_or(0, |(index, _)| index);
+                        let of = self.crew[lane].busy.map_or(lane, |(_, step)| step.cpu.index());
                         self.end(program, lane, tally).map_err(|broken| (index, broken))?;
+                        if lane == IRQ {
+                            lane = of;
+                            continue;
+                        }
                     }
                 }
                 break;
@@ -252,15 +264,7 @@ impl Interleave {
                 | Op::Mapped(MappedOp::ForceEmpty { .. })
                 | Op::Shmem(ShmemOp::Swapoff { .. } | ShmemOp::Lookup { .. })
         );
-        self.core.model.hold([]);
-        let bindings = &self.crew[lane].bindings;
-        let mut known = true;
-        visit(&mut Action::Op(step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
-        let admitted = known
-            && !excluded
-            && self.core.model.admits(&step).is_ok()
-            && self.claims.take(lane, &step, &self.core.model);
-        if !admitted {
+        if excluded || !self.may_begin(lane, &step) {
             self.skipped(program, lane, index, tally).map_err(|broken| (index, broken))?;
             return Ok(false);
         }
@@ -269,6 +273,7 @@ impl Interleave {
         let member = &mut self.crew[lane];
         member.busy = Some((index, step));
         member.began = self.outcomes.len();
+        member.interrupted = false;
         // Versions are counted for all lanes together.
         member.bindings.versions.clone_from(&self.core.bindings.versions);
         self.watch_delegation(lane, &step);
@@ -297,9 +302,21 @@ impl Interleave {
             panic: None,
         };
         self.lanes[lane].give(Box::new(job));
+        self.expect_interrupt(program, lane);
         self.shared.board.set_ready(lane, true);
         self.refresh(program);
         Ok(true)
+    }
+
+    /// Whether a lane knows what an operation names, and nobody is in its way: then it has claimed it.
+    pub(super) fn may_begin(&mut self, lane: usize, step: &Step) -> bool {
+        self.core.model.hold([]);
+        let bindings = &self.crew[lane].bindings;
+        let mut known = true;
+        visit(&mut Action::Op(*step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
+        known
+            && self.core.model.admits(step).is_ok()
+            && self.claims.take(lane, step, &self.core.model)
     }
 
     /// The groups that an operation names, to be looked up.
@@ -321,7 +338,7 @@ impl Interleave {
         pins
     }
 
-    fn skipped(
+    pub(super) fn skipped(
         &mut self,
         program: &Program,
         lane: usize,
@@ -329,7 +346,8 @@ impl Interleave {
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
         tally.skipped += 1;
-        self.shared.log.tell(&self.shared.board, lane, index, || Happening::Skip);
+        let cpu = program.steps.get(index).map_or(lane, |step| step.cpu().index());
+        self.shared.log.tell(&self.shared.board, cpu, index, || Happening::Skip);
         self.keep_step(index, None);
         self.refresh(program);
         program.steps.get(index).map_or(Ok(()), |step| insisted(step, None))
@@ -344,7 +362,7 @@ impl Interleave {
         let Some(outcome) = outcome else {
             return self.skipped_late(program, lane, index, tally);
         };
-        self.shared.log.tell(&self.shared.board, lane, index, || Happening::End(outcome));
+        self.shared.log.tell(&self.shared.board, step.cpu.index(), index, || Happening::End(outcome));
         if !self.checked {
             // The next operation of the lane is admitted for what this one has done.
             self.core.model.commit_admitted(&step, outcome);
@@ -377,7 +395,12 @@ impl Interleave {
         self.claims.release(lane);
         let job = self.lanes[lane].take()?;
         let Job { cpu, dead, bindings, outcome, panic, .. } = *job;
-        self.spare.push(std::mem::replace(&mut self.core.cpus[lane], cpu));
+        if lane == IRQ {
+            *self.shared.board.lent.borrow_mut() = Some(cpu);
+            self.shared.board.set_ready(step.cpu.index(), true);
+        } else {
+            self.spare.push(std::mem::replace(&mut self.core.cpus[lane], cpu));
+        }
         if let Some(dead) = dead {
             let id = dead.id();
             self.spare.push(std::mem::replace(&mut self.core.cpus[id], dead));
@@ -393,7 +416,7 @@ impl Interleave {
                 Made::Cache { name, cache } => self.core.books.cache_made(name, cache),
             }
         }
-        self.core.bindings.adopt(&bindings, step, lane);
+        self.core.bindings.adopt(&bindings, step, step.cpu.index());
         self.crew[lane].bindings = bindings;
         outcome
     }
@@ -404,8 +427,9 @@ impl Interleave {
         board.pace.set(Pace::Ending);
         let mut patience = 64;
         while self.crew.iter().any(|member| member.busy.is_some()) {
-            for lane in 0..self.core.cpus.len() {
+            for lane in (0..self.core.cpus.len()).chain([IRQ]) {
                 if let Some((_, step)) = self.crew[lane].busy
+                    && !self.has_lent(lane)
                     && self.lanes[lane].resume() == Signal::Ended
                 {
                     self.give_back(lane, &step);

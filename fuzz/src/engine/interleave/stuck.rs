@@ -11,7 +11,7 @@ use stocktake_impl::Label;
 impl Interleave {
     /// Lanes are in the middle of operations, and none of them can go on (I13).
     pub(super) fn deadlocked(&self, program: &Program) -> Result<(), (usize, Box<Broken>)> {
-        let waiting = (0..self.core.cpus.len()).filter(|&lane| self.crew[lane].busy.is_some());
+        let waiting = (0..self.crew.len()).filter(|&lane| self.crew[lane].busy.is_some());
         let mut first = None;
         let mut lines = Vec::new();
         for lane in waiting {

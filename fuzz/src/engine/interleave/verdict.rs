@@ -170,9 +170,9 @@ impl Interleave {
         }
         let other = match step.op {
             Op::CpuDown { target } | Op::CpuUp { target } => target.index(),
-            _ => lane,
+            _ => step.cpu.index(),
         };
-        for id in [lane, other] {
+        for id in [step.cpu.index(), other] {
             if self.crew[id].busy.is_none() {
                 let core = &mut self.core;
                 core.books.look_at_cpu(&core.machine, &core.model, &core.cpus[id])?;
@@ -213,6 +213,7 @@ impl Interleave {
             || self.ambiguous
             || self.shmem_overlaps()
             || self.strands()
+            || self.crew.iter().any(|member| member.interrupted && member.busy.is_some())
             || board.holds(What::CacheSlabs)
             || self.core.books.is_disturbed(&self.core.machine, board)
         {

@@ -121,7 +121,7 @@ impl Generator<'_> {
         };
         let op = match made {
             Made::Assertion(assertion) => {
-                return Step { action: Action::Assert(self.cpu, assertion), outcome: None, line: 0 };
+                return Step { action: Action::Assert(self.cpu, assertion), outcome: None, irq: false, line: 0 };
             }
             Made::Op(op) => op,
         };
@@ -154,7 +154,7 @@ impl Generator<'_> {
             self.dice.pick(&[Outcome::Done, Outcome::To(group), Outcome::Refused(errno)])
         };
         let outcome = self.dice.one_in(3).then_some(outcome);
-        Step { action: Action::Op(stocktake_model::Step { cpu: self.cpu, op, fail }), outcome, line: 0 }
+        Step { action: Action::Op(stocktake_model::Step { cpu: self.cpu, op, fail }), outcome, irq: self.dice.one_in(4), line: 0 }
     }
 
     fn make(&mut self, kind: Kind) -> u16 {

@@ -19,9 +19,9 @@ pub(super) use round_robin::RoundRobin;
 
 use crate::program::Drive;
 
-/// A set of lanes.
+/// A set of lanes, that of an interrupt among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lanes(u8);
+pub(super) struct Lanes(u16);
 
 impl Lanes {
     #[inline(always)]
@@ -72,7 +72,7 @@ impl Lanes {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = usize> {
-        (0..8).filter(move |&lane| self.has(lane))
+        (0..9).filter(move |&lane| self.has(lane))
     }
 }
 

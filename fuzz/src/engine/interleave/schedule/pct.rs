@@ -13,7 +13,7 @@ const MOST_CHANGES: usize = 8;
 #[derive(Debug)]
 pub(in super::super) struct Pct {
     /// By lane; the highest that can go on runs.
-    priority: [u8; 8],
+    priority: [u8; 9],
     /// Points at which the priority of the lane that runs sinks below all others.
     changes: [usize; MOST_CHANGES],
     depth: usize,
@@ -25,13 +25,15 @@ impl Pct {
     /// With `depth` changes of priority.
     pub(in super::super) fn new(seed: u64, depth: u8) -> Pct {
         let mut random = Random::new(seed);
-        let mut priority: [u8; 8] = std::array::from_fn(|lane| 100 + lane as u8);
+        let mut priority: [u8; 9] = std::array::from_fn(|lane| 100 + lane as u8);
         for last in (1..8).rev() {
             priority.swap(last, random.below(last + 1));
         }
         let changes = std::array::from_fn(|_| random.below(LENGTH));
         let depth = usize::from(depth).min(MOST_CHANGES);
-        Pct { priority, changes, depth, point: 0, lowest: 99 }
+        // An interrupt comes at the first place, or as soon as the lane has fallen behind.
+        priority[8] = if random.below(2) == 0 { 200 } else { 99 };
+        Pct { priority, changes, depth, point: 0, lowest: 98 }
     }
 
     pub(super) fn choose(&mut self, point: &Point) -> usize {

@@ -23,7 +23,7 @@ impl RoundRobin {
             return current;
         }
         self.left = self.quantum - 1;
-        let after = (1..=8).map(|step| (self.last + step) % 8);
+        let after = (1..=9).map(|step| (self.last + step) % 9);
         self.last = after.into_iter().find(|&lane| point.ready.has(lane)).unwrap_or_else(|| point.steady());
         self.last
     }
