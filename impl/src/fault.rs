@@ -145,6 +145,8 @@ faults! {
         "an update that has taken the page lock goes on with the group that it read before";
     S15, "S15", "seed 002, race that the companion fix is about",
         "unmapping forgets what was told of the page although the page was mapped again meanwhile";
+    S16, "S16", "seed 002, mem_cgroup_start_move",
+        "a mover marks the CPUs that are online only: one that comes up inside the move sees no mark";
     B48, "B48", "companion fix of 13 September 2010, as posted",
         "unmapping forgets what was told of the page if it is mapped: the condition is inverted";
     B53, "B53", "c3cc39118c36, Linux 4.16",

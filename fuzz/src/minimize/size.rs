@@ -19,7 +19,7 @@ pub(super) struct Size {
     lanes: usize,
     in_lanes: usize,
     groups: usize,
-    /// Injected failures, forced charges and insisted outcomes.
+    /// Injected failures, forced charges, insisted outcomes, and operations that may be interrupts.
     extras: usize,
     cpus: u8,
     mode: u8,
@@ -67,7 +67,7 @@ impl Size {
         // By the group's number.
         let mut depths = vec![0];
         for step in &program.steps {
-            size.extras += usize::from(step.outcome.is_some());
+            size.extras += usize::from(step.outcome.is_some()) + usize::from(step.irq);
             size.places += u64::from(step.cpu().0);
             size.amounts = amounts(&step.action)
                 .into_iter()

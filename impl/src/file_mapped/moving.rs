@@ -43,7 +43,7 @@ impl Machine {
             let online = self.cpus[cpu].online.load(e) != 0;
             if !online {
                 e.mark(Mark::MarkedWhileCpuDown);
-                if self.config.design.mapped == MappedDesign::MarkedOnline {
+                if self.config.design.mapped == MappedDesign::MarkedOnline || e.fault(Fault::S16) {
                     continue;
                 }
             }

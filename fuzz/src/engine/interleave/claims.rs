@@ -92,6 +92,10 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         | Op::Page(PageOp::FreeList { .. })
         | Op::Mapped(MappedOp::ForceEmpty { .. }) => wanted.push((Claim::Charges, false)),
         Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
+        // A cache is destroyed after whoever frees its objects is through.
+        Op::Slab(SlabOp::Free { object }) => {
+            wanted.extend(model.slab_object(object).map(|(cache, _)| (Claim::Name(Kind::Cache, cache.0), false)));
+        }
         Op::Shmem(_) => wanted.push((Claim::SwapCache, true)),
         Op::Mapped(MappedOp::MapBegin { charge } | MappedOp::UnmapBegin { charge }) => {
             wanted.push((Claim::Name(Kind::Charge, charge.0), true));

@@ -9,6 +9,7 @@ use serde::Serialize;
 pub(super) struct TimelineJson {
     lanes: usize,
     preemptions: usize,
+    interrupts: usize,
     events: Vec<EventJson>,
     waits: Vec<WaitJson>,
 }
@@ -67,10 +68,11 @@ impl DifferenceJson {
 /// The timeline of a program with lanes; nothing for a sequential one, whose steps say it all.
 pub(super) fn timeline(program: &Program, timeline: Option<&Timeline>) -> Option<TimelineJson> {
     let timeline = timeline.filter(|_| program.parallel.is_some())?;
-    let Picture { lanes, rows, waits, preemptions } = Picture::of(program, timeline);
+    let Picture { lanes, rows, waits, preemptions, interrupts } = Picture::of(program, timeline);
     Some(TimelineJson {
         lanes,
         preemptions,
+        interrupts,
         events: rows.iter().map(event).collect(),
         waits: waits.into_iter().map(wait).collect(),
     })

@@ -30,6 +30,8 @@ pub(crate) struct Picture {
     pub(crate) waits: Vec<Waiting>,
     /// Switches in the middle of an operation that could have gone on.
     pub(crate) preemptions: usize,
+    /// Operations that ran in the middle of others on the same CPU.
+    pub(crate) interrupts: usize,
 }
 
 /// One row: one event, or some that are told together.
@@ -137,6 +139,7 @@ impl Picture {
             rows,
             waits: waits::at_the_end(timeline, &words),
             preemptions: timeline.preemptions(),
+            interrupts: timeline.interrupts(),
         }
     }
 

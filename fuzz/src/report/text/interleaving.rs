@@ -20,10 +20,14 @@ pub(super) fn interleaving(program: &Program, timeline: Option<&Timeline>, verdi
     let picture = Picture::folded(program, timeline);
     let mut shorten = Shorten::default();
     let mut text = format!(
-        "Who ran when: {}, {}\n",
+        "Who ran when: {}, {}",
         counted(timeline.events.len() as u64, "event"),
         counted(picture.preemptions as u64, "preemption")
     );
+    if picture.interrupts > 0 {
+        let _ = write!(text, ", {}", counted(picture.interrupts as u64, "interrupt"));
+    }
+    text.push('\n');
     text.push_str(&grid(&picture, &mut shorten));
     if let Some(verdict) = verdict {
         let _ = writeln!(text, "=> {verdict}");
