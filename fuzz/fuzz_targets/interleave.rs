@@ -1,5 +1,4 @@
-//! The interleaving engine under libFuzzer: `cargo fuzz run -s none interleave`. It has no seeds:
-//! programs with lanes are decoded from a scene and a schedule, and nothing encodes a trace in that way.
+//! The interleaving engine under libFuzzer: `cargo fuzz run -s none interleave corpus/seeds/interleave`.
 //!
 //! Without `cargo fuzz` this is an empty program, so that building the workspace needs no libFuzzer.
 #![cfg_attr(fuzzing, no_main)]

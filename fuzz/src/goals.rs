@@ -42,6 +42,9 @@ macro_rules! goals {
         /// The machine's marks in the order of [`GOALS`].
         const MARKS: &[Mark] = &[$(Mark::$mark,)* $(Mark::$emark,)*];
 
+        /// Goals of overlapping operations: the first of [`Seen`].
+        pub(crate) const OVERLAPS: &[Seen] = &[$(Seen::$lane,)*];
+
         /// Goals that are seen from outside the machine.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(usize)]
@@ -197,6 +200,17 @@ goals! {
     }
     lanes {
         Interrupted, "interrupted", "an operation lends its CPU to an interrupt, which runs in its middle";
+        ChargeMetRmdir, "charge-met-rmdir", "a group is charged while it is being removed";
+        DrainMetCharge, "drain-met-charge", "a drain asks for the stock of a CPU that is in the middle of a charge";
+        ReparentMetUncharge, "reparent-met-uncharge", "an object is freed while objcgs are being reparented";
+        MoveMetUncharge, "move-met-uncharge", "a page is freed while the charge of another one moves";
+        MoveMetMapping, "move-met-mapping", "a page is mapped or unmapped while its charge moves";
+        CpuDownMetDrain, "cpu-down-met-drain", "a CPU goes down while a drain looks at the stocks of all CPUs";
+        CallbackMetOperation, "callback-met-operation", "RCU callbacks run while another CPU is in the middle of an operation";
+        LimitMetCharge, "limit-met-charge", "a limit is written after a charge has added to the usage, and before that has ended";
+        LockWaitedFor, "lock-waited-for", "an operation waits for a lock that another CPU holds";
+        TrylockLost, "trylock-lost", "a trylock fails, since another CPU holds the lock";
+        GraceWaitedForSection, "grace-waited-for-section", "a grace period waits for the end of a read section";
     }
     seen {
         OfflinePinnedByStock, "offline-pinned-by-stock", "a group is offline and only a stock still holds it";

@@ -53,6 +53,8 @@ pub enum Drive {
     Explore,
     /// Each byte is a stretch of one lane: which, in the low three bits, and for how many points.
     Bytes(Vec<u8>),
+    /// A lane for each point, as in a schedule; where one does not apply, no lane is preempted.
+    Guided(Vec<u8>),
     /// At random.
     Random(u64),
     /// Random priorities, and so many random points at which the lane that runs falls behind all others.

@@ -404,11 +404,16 @@ fn seeds_are_exported_for_the_targets() {
         Place::workspace("export", &[("deep/a.trace", FINE), ("b.trace", INSISTS), ("c.trace", PARALLEL)]);
     let first = place.run(&["corpus", "export"]).exits(0).stdout;
     assert_eq!(place.list("corpus/seeds/lockstep"), ["b.bin", "deep-a.bin"]);
-    for part in ["c.trace: not exported: ", "b.trace: exported without its 1 assert", "2 seeds (2 new"] {
+    assert_eq!(place.list("corpus/seeds/interleave"), ["c.bin"]);
+    for part in ["1 seed (1 new", "b.trace: exported without its 1 assert", "2 seeds (2 new"] {
         assert!(first.contains(part), "no {part:?} in\n{first}");
     }
     let bytes = std::fs::read(place.path("corpus/seeds/lockstep/deep-a.bin")).unwrap();
     assert_eq!(stocktake::decode::decode(&bytes).steps.len(), 6);
+    let bytes = std::fs::read(place.path("corpus/seeds/interleave/c.bin")).unwrap();
+    let mut program = stocktake::program::Program::default();
+    stocktake::decode::decode_lanes_into(&bytes, &mut program);
+    assert!(program.parallel.is_some() && !program.steps.is_empty());
     // Again, after a trace has gone, and with an input that a fuzzer has added.
     std::fs::remove_file(place.path("corpus/regressions/b.trace")).unwrap();
     place.write("corpus/seeds/lockstep/0a1b2c", "a fuzzer's");

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! profile  cpus  mode  ids  slots  step…
-//! step:    [fail prefix] [name prefix, name]  tag  cpu  operand…  value…
+//! step:    [fail prefix] [irq prefix] [name prefix, name]  tag  cpu  operand…  value…
 //! ```
 //! An operand byte is the number of what it names; a byte too large for what exists so far is folded into it.
 //! Names follow one another without gaps unless a prefix says otherwise. Where a program comes from other
@@ -74,8 +74,8 @@ impl Walk {
     }
 }
 
-/// Read a program; `input` begins behind the profile byte.
-pub(super) fn decode(input: &mut Input<'_>, program: &mut Program) {
+/// Read a program; `input` begins behind the profile byte. Only one with lanes has interrupts.
+pub(super) fn decode(input: &mut Input<'_>, program: &mut Program, lanes: bool) {
     let header = &mut program.header;
     header.cpus = match input.byte() {
         literal @ 1..=Header::MAX_CPUS => literal,
@@ -89,7 +89,7 @@ pub(super) fn decode(input: &mut Input<'_>, program: &mut Program) {
     header.ids = number::read(input, u64::from(Header::MAX_IDS)).max(1) as u16;
     header.slots = number::read(input, u64::from(Header::MAX_IDS)) as u16;
     let mut reader = Reader { walk: Walk::new(header.cpus), name: None };
-    let mut fail = None;
+    let (mut fail, mut irq) = (None, false);
     while !input.is_empty() && program.steps.len() < MAX_DIRECT_STEPS {
         match Tag::of_byte(input.byte()) {
             Tag::FailAlloc => fail = Some(Failure::Alloc),
@@ -97,13 +97,15 @@ pub(super) fn decode(input: &mut Input<'_>, program: &mut Program) {
             Tag::FailAlloc3 => fail = Some(Failure::Alloc3),
             Tag::FailTrylock => fail = Some(Failure::Trylock),
             Tag::FailInsert => fail = Some(Failure::Insert),
+            Tag::Irq => irq = lanes,
             Tag::Name => reader.name = Some(input.byte()).map(|byte| (byte, read_escaped(byte, input))),
             Tag::Op(kind) => {
                 let cpu = reader.cpu(input);
                 if let Some(op) = reader.op(kind, input) {
-                    program.steps.push(Step::op(stocktake_model::Step { cpu, op, fail }));
+                    let step = Step::op(stocktake_model::Step { cpu, op, fail });
+                    program.steps.push(Step { irq, ..step });
                 }
-                (fail, reader.name) = (None, None);
+                (fail, irq, reader.name) = (None, false, None);
             }
         }
     }

@@ -13,7 +13,7 @@ use stocktake_model::{CpuId, Failure, GroupId, Limit, MappedOp, Mode, Op, PageOp
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unencodable {
     /// It has lanes.
-    #[error("the program is parallel from step {0} on; only sequential programs can be encoded")]
+    #[error("the program is parallel from step {0} on; only sequential programs are inputs of this engine")]
     Parallel(usize),
     /// A number of the header is out of range.
     #[error("`{what} {found}` cannot be encoded: it must be from {min} to {max}")]
@@ -81,6 +81,11 @@ pub fn encode(program: &Program) -> Result<Vec<u8>, Unencodable> {
     if let Some(step) = program.parallel {
         return Err(Unencodable::Parallel(step));
     }
+    literal(program, vec![Profile::Direct.byte()])
+}
+
+/// Behind `out`: what follows the profile byte, whether the program has lanes or not.
+pub(super) fn literal(program: &Program, mut out: Vec<u8>) -> Result<Vec<u8>, Unencodable> {
     let header = &program.header;
     let ranged = |what, found: u16, min: u64, max: u16| {
         let (found, max) = (u64::from(found), u64::from(max));
@@ -96,7 +101,7 @@ pub fn encode(program: &Program) -> Result<Vec<u8>, Unencodable> {
         Mode::V1 => 1,
         Mode::V1Flat => 2,
     };
-    let mut out = vec![Profile::Direct.byte(), header.cpus, mode];
+    out.extend([header.cpus, mode]);
     number::write(ranged("ids", header.ids, 1, Header::MAX_IDS)?, &mut out);
     number::write(ranged("slots", header.slots, 0, Header::MAX_IDS)?, &mut out);
     let operations = program.steps.iter().filter(|step| matches!(step.action, Action::Op(_))).count();
@@ -105,8 +110,12 @@ pub fn encode(program: &Program) -> Result<Vec<u8>, Unencodable> {
     }
     let mut writer = Writer { walk: Walk::new(header.cpus), out, step: 0 };
     for (at, step) in program.steps.iter().enumerate() {
+        let irq = step.irq;
         if let Action::Op(step) = &step.action {
             writer.step = at;
+            if irq {
+                writer.out.push(tags::IRQ);
+            }
             writer.write(step)?;
         }
     }

@@ -38,6 +38,8 @@ pub fn random_lane_bytes(seed: u64, index: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&random.next().to_le_bytes());
     }
     out.truncate(length);
+    // A random program taken literally hardly ever makes sense.
+    out[0] &= 0x7f;
 }
 
 /// xoshiro256++ (Blackman and Vigna): a few instructions a word, and no visible pattern in any bit.

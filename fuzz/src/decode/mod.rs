@@ -40,7 +40,7 @@ mod weights;
 pub use direct::MAX_DIRECT_STEPS;
 pub use encode::{Unencodable, encode};
 pub use entropy::{random_bytes, random_lane_bytes};
-pub use lanes::decode_lanes_into;
+pub use lanes::{decode_lanes_into, encode_lanes};
 
 use crate::program::{Drive, Expect, Header, Program};
 use arbitrary::{Arbitrary, Unstructured};
@@ -103,7 +103,7 @@ fn decode_noting(bytes: &[u8], program: &mut Program) -> u64 {
     clear(program);
     let mut input = Input::new(bytes);
     match Profile::of_byte(input.byte()) {
-        Profile::Direct => direct::decode(&mut input, program),
+        Profile::Direct => direct::decode(&mut input, program, false),
         Profile::Tiny => tiny::decode(input, program),
         profile => {
             let weights = swarm::read_header(profile, &mut input, &mut program.header);

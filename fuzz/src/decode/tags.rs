@@ -123,6 +123,8 @@ pub(super) const FAIL_ALLOC3: u8 = 121;
 pub(super) const FAIL_TRYLOCK: u8 = 61;
 /// Prefix: the next operation has `fail=insert`.
 pub(super) const FAIL_INSERT: u8 = 128;
+/// Prefix: the next operation is an interrupt, if it can be one.
+pub(super) const IRQ: u8 = 122;
 /// Prefix: the number of what the next operation creates follows.
 pub(super) const NAME: u8 = 62;
 
@@ -141,6 +143,8 @@ pub(super) enum Tag {
     FailTrylock,
     /// See [`FAIL_INSERT`].
     FailInsert,
+    /// See [`IRQ`].
+    Irq,
     /// See [`NAME`].
     Name,
 }
@@ -176,6 +180,7 @@ const TAGS: [Tag; 256] = {
     tags[FAIL_INSERT as usize] = Tag::FailInsert;
     tags[FAIL_ALLOC2 as usize] = Tag::FailAlloc2;
     tags[FAIL_ALLOC3 as usize] = Tag::FailAlloc3;
+    tags[IRQ as usize] = Tag::Irq;
     tags
 };
 

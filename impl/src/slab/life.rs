@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::arena::{Handle, word_of};
 use crate::substrate::cpu::Cpu;
-use crate::substrate::env::{Env, Failing, Mark, Oops};
+use crate::substrate::env::{Env, Failing, Loop, Mark, Oops};
 use crate::substrate::rcu::Callback;
 use crate::substrate::units::{Errno, PAGE_SIZE};
 use crate::substrate::work::Work;
@@ -102,16 +102,26 @@ impl Machine {
 
     /// No new work on the caches of `root` is begun, and what was begun is waited for.
     fn flush_caches<E: Env>(&self, e: &E, cpu: &mut Cpu, root: CacheRef) {
-        self.cache(e, root).dying.store(e, 1);
+        {
+            // No cache is being deactivated meanwhile.
+            let _lists = self.slab.lists.lock(e);
+            self.cache(e, root).dying.store(e, 1);
+        }
         self.rcu_barrier(e, cpu);
         loop {
             let mut queue = self.unbound.lock(e);
             let found = queue.iter().position(|work| matches!(work, Work::Slab(_)));
             let work = found.and_then(|at| queue.remove(at));
+            if work.is_some() {
+                self.slab.running.add(e, 1);
+            }
             drop(queue);
             let Some(Work::Slab(work)) = work else { break };
             self.slab_work(e, cpu, work);
         }
+        // A flush waits for items that another CPU has begun, too.
+        let running = &self.slab.running;
+        while running.load(e) != 0 && e.retry(Loop::Barrier, running.label()) {}
         let children: Vec<CacheRef> = self.slab.lists.lock(e).of_root[self.row_of(e, root)].clone();
         let killed =
             |cache: &CacheRef| Stage::from_word(self.cache(e, *cache).stage.load(e)) == Stage::Killed;

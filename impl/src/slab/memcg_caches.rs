@@ -133,6 +133,10 @@ impl Machine {
             return;
         }
         node.stage.store(e, Stage::Deactivating as i64);
+        // Whoever destroys the root cache ends this one, and has waited for callbacks already.
+        if self.cache(e, root).dying.load(e) != 0 {
+            return;
+        }
         if self.config.design.slab == SlabDesign::PagePins {
             // Otherwise the group, and the cache with it, may be gone before the work item has run.
             self.css_get(e, memcg);

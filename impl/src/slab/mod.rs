@@ -187,6 +187,8 @@ pub(crate) struct SlabRoom {
     lists: Lock<Lists>,
     /// Pages that caches which had been reparented to root have freed: still counted by root's counter.
     unreturned: Word,
+    /// Work items about caches that have been taken from the queue and have not ended.
+    pub(crate) running: Word,
 }
 
 /// Who belongs to whom.
@@ -210,6 +212,7 @@ impl SlabRoom {
             width: 0,
             lists: Lock::new(Label::new(What::SlabMutex, 0), Lists::default()),
             unreturned: Word::new(Label::new(What::SlabUnreturned, 0)),
+            running: Word::new(Label::new(What::UnboundQueue, 1)),
         }
     }
 
@@ -224,6 +227,7 @@ impl SlabRoom {
             self.caches.reset();
             self.slabs.reset();
             self.unreturned.init(0);
+            self.running.init(0);
         }
         if config.caches == 0 {
             return;
@@ -258,6 +262,7 @@ impl Machine {
         }
     }
 
+    /// Run an item that was counted as running when it was taken from the queue.
     pub(crate) fn slab_work<E: Env>(&self, e: &E, cpu: &mut Cpu, work: SlabWork) {
         match work {
             SlabWork::Create(root, memcg) => self.create_memcg_cache(e, root, memcg),
@@ -268,5 +273,6 @@ impl Machine {
                 self.release_cache(e, cache);
             }
         }
+        self.slab.running.sub(e, 1);
     }
 }

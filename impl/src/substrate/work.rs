@@ -47,8 +47,13 @@ impl Machine {
         loop {
             {
                 let mut queue = self.unbound.lock(e);
-                if !matches!(queue.front()?, Work::Offline(_)) {
-                    return queue.pop_front().map(|work| (work, None));
+                match queue.front()? {
+                    Work::Offline(_) => {}
+                    Work::Slab(_) => {
+                        self.slab.running.add(e, 1);
+                        return queue.pop_front().map(|work| (work, None));
+                    }
+                    _ => return queue.pop_front().map(|work| (work, None)),
                 }
             }
             let tree = self.tree.lock(e);

@@ -6,7 +6,7 @@
 use crate::cli::console::{complain, print};
 use crate::cli::exit::Exit;
 use crate::cli::problem::Problem;
-use crate::decode::encode;
+use crate::decode::{encode, encode_lanes};
 use crate::engine::runner::Engine;
 use crate::program::Action;
 use crate::replay::engine_for;
@@ -38,9 +38,13 @@ pub(super) fn export(root: &Path) -> Result<Exit, Problem> {
                 continue;
             }
         };
-        let encoded = encode(&program).map(|bytes| (engine_for(&program), bytes));
+        let engine = engine_for(&program);
+        let encoded = match engine {
+            Engine::Lockstep => encode(&program),
+            Engine::Interleave => encode_lanes(&program),
+        };
         match encoded {
-            Ok((engine, bytes)) => {
+            Ok(bytes) => {
                 let asserts =
                     program.steps.iter().filter(|step| matches!(step.action, Action::Assert(..))).count();
                 if asserts > 0 {

@@ -6,10 +6,13 @@
 //! with a drive of bytes, those of the schedule are the last half of the input
 //! ```
 //! A scene makes what it needs before the lanes begin, and then pits operations against each other that have met badly
-//! in the kernel's history. With bit 6 of `machine`, whatever the kernel does in interrupts too may be one.
+//! in the kernel's history. With bit 7 of `machine` everything is taken literally instead (`literal`). With bit 6 of `machine`, whatever the kernel does in interrupts too may be one.
 //! Other operations are written to the lanes besides. No scene says what should come out.
 
+mod literal;
 mod scene;
+
+pub use literal::encode_lanes;
 
 use super::input::Input;
 use super::script::Script;
@@ -19,12 +22,17 @@ use crate::program::{Drive, Program};
 use crate::trace::fix_up;
 use stocktake_model::Mode;
 
+/// The bit of the first byte by which everything is taken literally, see [`literal`].
+pub(super) const LITERAL: u8 = 0x80;
 /// The most steps of a program.
 const MOST_STEPS: usize = 28;
 
 /// The program with lanes that `bytes` stand for.
 pub fn decode_lanes_into(bytes: &[u8], program: &mut Program) {
     super::clear(program);
+    if bytes.first().is_some_and(|first| first & LITERAL != 0) {
+        return literal::decode(bytes, program);
+    }
     let (bytes, schedule) = bytes.split_at(bytes.len() - bytes.len() / 2);
     let mut input = Input::new(bytes);
     let machine = input.byte();

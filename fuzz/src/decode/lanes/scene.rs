@@ -206,11 +206,18 @@ fn moves_meet_mappings(s: &mut Script<'_, '_>) -> usize {
         s.map(A, folio);
     }
     let third = third(s);
+    let how = s.byte();
+    let comes_up = how & 0x70 == 0x70;
+    if comes_up {
+        s.cpu_down(A, B);
+    }
     let first = s.written();
     s.move_start(A, from, to);
+    if comes_up {
+        s.cpu_up(A, B);
+    }
     s.move_page(A, folio, to);
     s.move_end(A, from, to);
-    let how = s.byte();
     if how & 1 != 0 {
         s.map(B, folio);
     }

@@ -3,6 +3,7 @@
 mod direct;
 mod format;
 mod generated;
+mod lanes;
 
 use crate::program::{Action, Program};
 use stocktake_model::{

@@ -5,6 +5,7 @@
 use super::flight::Flight;
 use super::schedule::{Lanes, Point, Strategy};
 use crate::engine::timeline::Switch;
+use crate::goals::{OVERLAPS, Seen};
 use std::cell::{Cell, RefCell};
 use stocktake_impl::{Access, Cpu, Label, Loop, What};
 
@@ -79,6 +80,8 @@ pub(super) struct Board {
     unbound_work: Cell<bool>,
     /// The step that may interrupt the operation of each lane, if the one that comes next in the lane may.
     pub(super) interrupts: [Cell<Option<usize>>; MOST_LANES],
+    /// Goals of overlap that the execution has reached, a bit for each.
+    reached: Cell<u32>,
     /// Whether an interrupt is on, on any CPU.
     pub(super) interrupting: Cell<bool>,
     /// The CPU that an operation has lent to an interrupt; else one that stands in for it.
@@ -104,8 +107,25 @@ impl Board {
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
         self.ready.set(Lanes::default());
+        self.reached.set(0);
         self.interrupting.set(false);
         self.interrupts.iter().for_each(|interrupt| interrupt.set(None));
+    }
+
+    /// A goal has been reached.
+    pub(super) fn reach(&self, goal: Seen) {
+        self.reached.set(self.reached.get() | 1 << goal as u32);
+    }
+
+    /// The goals of overlap that have been reached.
+    pub(super) fn reached(&self) -> impl Iterator<Item = Seen> {
+        let reached = self.reached.get();
+        OVERLAPS.iter().copied().filter(move |&goal| reached & 1 << goal as u32 != 0)
+    }
+
+    /// Whether a lane has asked for the drain of a CPU that has not drained since.
+    pub(super) fn has_asked(&self, lane: usize, cpu: usize) -> bool {
+        self.asked[lane].get().has(cpu)
     }
 
     /// The step that interrupts the operation of a lane here, if one can and that is chosen. With a lock held

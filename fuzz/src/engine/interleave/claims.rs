@@ -174,7 +174,8 @@ fn actor(op: &MmOp) -> Option<u16> {
         | MmOp::ExecMake { task, .. }
         | MmOp::Use { kthread: task, .. }
         | MmOp::Socket { task, .. }
-        | MmOp::Charge { through: Via::Task(task), .. } => Some(task.0),
+        | MmOp::Charge { through: Via::Task(task), .. }
+        | MmOp::Match { through: Via::Task(task), .. } => Some(task.0),
         _ => None,
     }
 }

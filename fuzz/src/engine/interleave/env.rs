@@ -7,6 +7,7 @@ use super::timeline::Log;
 use crate::check;
 use crate::engine::hunting::{Hunting, Injected};
 use crate::engine::timeline::{Happening, Switch};
+use crate::goals::Seen;
 use corosensei::Yielder;
 use std::cell::Cell;
 use stocktake_impl::{Access, Cpu, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, What};
@@ -111,6 +112,12 @@ impl LaneEnv<'_> {
 
     #[cold]
     fn see_limit(&self, label: Label, access: Access, old: i64, new: i64) {
+        if label.what == What::MemoryMax && old != new {
+            let usage = Label { what: What::MemoryUsage, ..label };
+            if self.board.flights.iter().any(|flight| flight.borrow().added(usage) > 0) {
+                self.board.reach(Seen::LimitMetCharge);
+            }
+        }
         let mut flight = self.board.flights[self.lane].borrow_mut();
         flight.limits.see(label, access, old, new, || {
             let others = self.board.flights.iter().enumerate().filter(|(lane, _)| *lane != self.lane);
@@ -156,6 +163,11 @@ impl LaneEnv<'_> {
                 Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) => label,
                 Wait::Nothing => return,
             };
+            match wait {
+                Wait::Lock(_) => self.board.reach(Seen::LockWaitedFor),
+                Wait::Grace(_) => self.board.reach(Seen::GraceWaitedForSection),
+                Wait::Spin(..) | Wait::Nothing => {}
+            }
             self.board.wait(self.lane, wait);
             let holder = self.board.awaited(self.lane);
             self.log.tell(self.board, self.cpu, self.step, || Happening::Wait { on, holder });
@@ -206,6 +218,8 @@ impl Env for LaneEnv<'_> {
             Access::Trylock => {
                 if old == 0 {
                     self.board.locked(label, self.lane);
+                } else {
+                    self.board.reach(Seen::TrylockLost);
                 }
             }
             Access::Unlock => {

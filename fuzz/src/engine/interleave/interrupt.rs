@@ -10,7 +10,7 @@ use super::board::IRQ;
 use super::lane::Job;
 use crate::check::Broken;
 use crate::engine::timeline::Happening;
-use crate::goals::{Goal, Seen};
+use crate::goals::Seen;
 use crate::program::Program;
 use crate::tally::Tally;
 use std::rc::Rc;
@@ -49,7 +49,7 @@ impl Interleave {
             return Ok(lane);
         }
         let Some(cpu) = self.shared.board.lent.take() else { return Ok(lane) };
-        tally.goals[Goal::seen(Seen::Interrupted)] += 1;
+        self.shared.board.reach(Seen::Interrupted);
         self.shared.log.tell(&self.shared.board, lane, index, || Happening::Begin);
         let member = &mut self.crew[IRQ];
         member.busy = Some((index, step));

@@ -27,6 +27,7 @@ mod interrupt;
 mod lane;
 mod limits;
 mod order;
+mod overlaps;
 mod recorder;
 mod running;
 mod schedule;

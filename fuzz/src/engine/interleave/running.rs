@@ -11,6 +11,7 @@ use crate::engine::lockstep::insisted;
 use crate::engine::record::Recorder;
 use crate::engine::timeline::{Happening, Switch};
 use crate::engine::{asserts, oops};
+use crate::goals::Goal;
 use crate::program::{Action, Program};
 use crate::tally::Tally;
 use crate::trace::{Kind, Role, visit};
@@ -50,6 +51,7 @@ impl Interleave {
         self.recorder = record.then(|| Recorder::new(program));
         let result = self.execute_steps(program, tally);
         self.core.env.take_marks(&mut tally.goals, &crate::goals::BY_MARK);
+        self.shared.board.reached().for_each(|goal| tally.goals[Goal::seen(goal)] += 1);
         tally.preemptions += self.shared.board.preemptions.get();
         result
     }

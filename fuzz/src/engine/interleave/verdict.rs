@@ -5,10 +5,10 @@
 //! changed otherwise than by adding is not looked at before it has ended: then the whole check waits for the next calm
 //! moment, and is counted.
 //!
-//! Where operations on tasks, files or pages with a fall-back have overlapped with others, books and orders are not
-//! judged: they decide in the middle whom they charge, and often more than once. What the machine itself notices (uses
-//! after free, counts below zero, loops that do not end) is judged there too, and so are limits. Such executions are
-//! counted as ones whose order was not searched. The stages of a fault on a file, and the halves of fork, exec and
+//! Where operations on tasks, files, pages with a fall-back or the kmem_caches of groups have overlapped with others,
+//! books and orders are not judged: they decide in the middle whom they charge, and often more than once. What the
+//! machine itself notices (uses after free, counts below zero, loops that do not end) is judged there too, and so are
+//! limits. Such executions are counted as ones whose order was not searched. The stages of a fault on a file, and the halves of fork, exec and
 //! exit, are operations of their own in the lockstep engine, which judges them in every order.
 
 use super::board::Board;
@@ -18,7 +18,7 @@ use crate::engine::oops;
 use crate::engine::witness::Seen;
 use crate::tally::Tally;
 use crate::violation::Invariant;
-use stocktake_impl::{DrainDesign, Label, What};
+use stocktake_impl::{DrainDesign, Label, SlabDesign, What};
 use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Reason, SlabOp, Step};
 
 impl InFlight for Board {
@@ -61,6 +61,9 @@ impl Interleave {
         let locked = observed == Outcome::Refused(Errno::Busy)
             && matches!(step.op, Op::Shmem(_))
             && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
+        // So are swap slots that somebody takes and gives back, as the limit refuses them.
+        let slots_out = observed == Outcome::Refused(Errno::NoSpace)
+            && self.overlapped(lane, |op| matches!(op, Op::SwapOut { .. } | Op::Shmem(_)));
         let excused = self.excuses(lane, observed);
         let core = &mut self.core;
         core.model.hold(named_groups(step));
@@ -72,6 +75,7 @@ impl Interleave {
         let evident = flight.limits.explains(step, observed)
             || above.is_none() && is_charge(step, observed)
             || stranded
+            || slots_out
             || locked;
         // Whose objcg an allocation takes, and where that leads when it charges, are two looks: if a removal came between
         // them, no limit of the group stands in its way. Which order that was is for the search to find.
@@ -89,6 +93,7 @@ impl Interleave {
                 Some(refused) if refused.usage - refused.others > refused.max => {
                     Grade::Divergent(Reason::RemoteStock)
                 }
+                _ if slots_out => Grade::Divergent(Reason::FalseLockOut),
                 Some(_) if matches!(observed, Outcome::Refused(Errno::NoMem)) => {
                     Grade::Divergent(Reason::FalseLockOut)
                 }
@@ -123,12 +128,15 @@ impl Interleave {
         core.count(tally, step, observed, grade);
         drop(flight);
         self.keep_step(index, Some((observed, first, grade)));
+        self.notice_overlaps(lane, step);
         let overlapped = self.overlapped(lane, |op| matches!(op, Op::Mm(_)));
         if matches!(step.op, Op::Mm(_)) && overlapped {
             self.ambiguous = true;
         }
         if self.overlapped(lane, |_| true) {
             self.overlaps = true;
+            let caches = self.core.machine.config().design.slab != SlabDesign::Objcg;
+            let is_obscure = |op: &Op| is_obscure(op) || caches && concerns_caches(op);
             if is_obscure(&step.op) || self.overlapped(lane, is_obscure) {
                 (self.obscure, self.ambiguous) = (true, true);
             }
@@ -311,6 +319,12 @@ pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
 /// does beside others: tasks and mms, files, and pages that fall back to smaller ones.
 fn is_obscure(op: &Op) -> bool {
     matches!(op, Op::Mm(_) | Op::Shmem(_) | Op::Page(_))
+}
+
+/// Whether an operation makes, reparents or ends the kmem_caches of groups, where groups have some: work that it queues
+/// or finds decides what others do, and is not told by its answer.
+fn concerns_caches(op: &Op) -> bool {
+    matches!(op, Op::Slab(_) | Op::Rmdir { .. } | Op::Work | Op::Grace)
 }
 
 /// Whether an operation changes a page's mapcount, or a statistic.

@@ -1,7 +1,7 @@
 //! Random programs that are right: dense numbers, operands that exist, lanes that keep to themselves.
 
 use super::super::visit::Kind;
-use crate::program::{Action, Assertion, Drive, Expect, Header, Program, State, Step};
+use crate::program::{Action, Assertion, Drive, Expect, Header, Program, State, Step, interrupts};
 use stocktake_impl::{Fault, VARIANTS};
 use stocktake_model::{
     Bytes, CacheId, ChargeId, CpuId, Errno, Failure, FileId, FreeList, GroupId, Limit, MappedOp, MmEvent,
@@ -154,7 +154,8 @@ impl Generator<'_> {
             self.dice.pick(&[Outcome::Done, Outcome::To(group), Outcome::Refused(errno)])
         };
         let outcome = self.dice.one_in(3).then_some(outcome);
-        Step { action: Action::Op(stocktake_model::Step { cpu: self.cpu, op, fail }), outcome, irq: self.dice.one_in(4), line: 0 }
+        let irq = self.is_parallel && interrupts(&op) && self.dice.one_in(2);
+        Step { action: Action::Op(stocktake_model::Step { cpu: self.cpu, op, fail }), outcome, irq, line: 0 }
     }
 
     fn make(&mut self, kind: Kind) -> u16 {

@@ -76,14 +76,14 @@ impl Lanes {
     }
 }
 
-/// Of each set, its lanes in ascending order.
-static NTH: [[u8; 8]; 256] = {
-    let mut table = [[0; 8]; 256];
+/// Of each set, its lanes in ascending order. No set is of all nine: an interrupt has the CPU of another lane.
+static NTH: [[u8; 8]; 512] = {
+    let mut table = [[0; 8]; 512];
     let mut set = 0;
-    while set < 256 {
+    while set < 512 {
         let (mut lane, mut n) = (0, 0);
-        while lane < 8 {
-            if set >> lane & 1 != 0 {
+        while lane < 9 {
+            if set >> lane & 1 != 0 && n < 8 {
                 table[set][n] = lane as u8;
                 n += 1;
             }
@@ -147,6 +147,7 @@ impl Strategy {
         match drive {
             Drive::Explore => *self = Strategy::Steady,
             Drive::Random(seed) => *self = Strategy::Random(Random::new(*seed)),
+            Drive::Guided(lanes) => *self = Strategy::Recorded(Recorded::guide(lanes)),
             Drive::Pct { seed, depth } => *self = Strategy::Pct(Pct::new(*seed, *depth)),
             Drive::RoundRobin(quantum) => *self = Strategy::RoundRobin(RoundRobin::new(*quantum)),
             Drive::Bytes(bytes) => match self {
