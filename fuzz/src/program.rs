@@ -4,8 +4,8 @@
 
 use stocktake_impl::{Design, Fault};
 use stocktake_model::{
-    CacheId, ChargeId, CpuId, FileId, GroupId, MappedOp, MmEvent, MmOp, MmUserId, Mode, ObjcgId, ObjectId, Op, Outcome,
-    PageOp, ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
+    CacheId, ChargeId, CpuId, FileId, GroupId, MappedOp, MmEvent, MmOp, MmUserId, Mode, ObjcgId, ObjectId,
+    Op, Outcome, PageOp, ShmemOp, ShmemStage, SlabObjectId, SlabOp, SlotId, TaskId,
 };
 
 /// One program.

@@ -22,8 +22,9 @@ pub struct Tally {
     pub extra_work: u64,
     /// Checks where an operation ended that were put off, as another one was in the middle of a change.
     pub deferred: u64,
-    /// Executions in which no order was looked for that the model accepts, as there were too many.
-    /// Executions in lanes that no order explains count too if the answer that needs one is that of queued work.
+    /// Executions in which the order that operations ended in does not explain them: another one was looked for.
+    pub reordered: u64,
+    /// Those of them in which it was neither found nor ruled out, as there are too many.
     pub unordered: u64,
     /// How often each goal was reached, in the order of [`goals::GOALS`].
     pub goals: [u64; goals::COUNT],
@@ -40,6 +41,7 @@ impl Default for Tally {
             preemptions: 0,
             extra_work: 0,
             deferred: 0,
+            reordered: 0,
             unordered: 0,
             goals: [0; goals::COUNT],
         }
@@ -56,6 +58,7 @@ impl Tally {
         self.preemptions += other.preemptions;
         self.extra_work += other.extra_work;
         self.deferred += other.deferred;
+        self.reordered += other.reordered;
         self.unordered += other.unordered;
         for (sum, n) in self.divergent.iter_mut().zip(other.divergent) {
             *sum += n;

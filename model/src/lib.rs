@@ -19,7 +19,7 @@ pub use ids::{
     CacheId, ChargeId, CpuId, FileId, GroupId, MmUserId, ObjcgId, ObjectId, SlabObjectId, SlotId, TaskId,
 };
 pub use model::{
-    Config, FileMapped, GroupLife, Half, Holders, Model, ObjectRule, ShmemCharge, ShmemRule, Skip,
+    Config, FileMapped, GroupLife, Half, Holders, Model, ObjectRule, PunchLeft, ShmemCharge, ShmemRule, Skip,
     SlabCharge, SlabRule,
 };
 pub use op::{

@@ -16,7 +16,7 @@ mod slab;
 pub(crate) use books::{Books, FOLLOWED};
 pub(crate) use broken::{Broken, Thing};
 pub(crate) use laws::{InFlight, World};
-pub(crate) use mm::{Delegation, delegation};
+pub(crate) use mm::delegation;
 pub(crate) use slab::CacheRow;
 
 use crate::violation::Invariant;

@@ -42,6 +42,8 @@ pub(crate) struct Bindings {
     pub(crate) faults: Vec<(usize, ShmemFault)>,
     /// Versions written to each file so far.
     pub(crate) versions: Vec<u32>,
+    /// The first of the slots that the last file was swapped out to.
+    pub(crate) swapped_to: Option<u32>,
 }
 
 impl Bindings {
@@ -63,6 +65,7 @@ impl Bindings {
         self.faults.clear();
         self.versions.clear();
         self.versions.resize(population.files, 0);
+        self.swapped_to = None;
         self.groups[0] = Some(root);
     }
 }
@@ -108,7 +111,8 @@ impl Bindings {
                 if let (Some(to), Some(&from)) =
                     (self.versions.get_mut(usize::from(*n)), other.versions.get(usize::from(*n)))
                 {
-                    *to = from;
+                    // Lanes that write at the same time have counted on from the same number.
+                    *to = from.max(*to);
                 }
             }
         });
@@ -117,6 +121,7 @@ impl Bindings {
             self.halves.extend(other.halves.iter().filter(|(of, _)| *of == cpu).copied());
         }
         if matches!(step.op, Op::Shmem(_)) {
+            self.swapped_to = other.swapped_to;
             self.faults.retain(|(of, _)| *of != cpu);
             self.faults.extend(other.faults.iter().filter(|(of, _)| *of == cpu).copied());
         }

@@ -18,8 +18,8 @@ use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Faults, Label, Machine, ObjcgDesign, SlabDesign, Wiring};
 use stocktake_model::{
-    Config, Failure, Grade, GroupId, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason,
-    SlabCharge, SlabOp, SlabRule,
+    Config, Failure, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran,
+    Reason, SlabCharge, SlabOp, SlabRule,
 };
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
@@ -389,6 +389,11 @@ impl Lockstep {
         self.env.begin(end, None);
         self.end_halves();
         self.end_shmem(end)?;
+        self.settle(end)
+    }
+
+    /// Drain every stock, run all work, let grace periods elapse.
+    pub(super) fn settle(&mut self, end: usize) -> Result<(), Box<Broken>> {
         self.env.begin(end, None);
         let at_rest = quiesce(&self.machine, &*self.env, &mut self.cpus);
         if let Some(oops) = self.env.oops_seen() {
@@ -420,12 +425,15 @@ impl Lockstep {
         for index in (1..self.bindings.groups.len()).rev() {
             let group = GroupId(index as u16);
             // The end of others is noticed by the checks.
-            if self.books.group(group).freed && self.model.ended(group).is_err() {
+            let ended = self.model.life(group) == Some(GroupLife::Ended);
+            if self.books.group(group).freed && !ended && self.model.ended(group).is_err() {
                 return false;
             }
         }
         let mut world =
             World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
+        // What has not been looked at since the last step is counted before anything is judged by it.
+        self.books.count_again(&world, &self.cpus);
         self.books.check_all(&mut world, &self.cpus).is_ok() && self.books.check_leaks(&world).is_ok()
     }
 

@@ -105,7 +105,10 @@ impl<E: Env> Applier<'_, E> {
                 Outcome::Done
             }
             ShmemOp::Out { file } => match m.shmem_writepage(e, cpu, file_of(file)) {
-                Ok((_, memcg)) => Outcome::To(self.books.group_of(memcg)),
+                Ok((slot, memcg)) => {
+                    self.bindings.swapped_to = Some(slot as u32);
+                    Outcome::To(self.books.group_of(memcg))
+                }
                 Err(errno) => refused(errno),
             },
             ShmemOp::Written { file } => {
@@ -218,8 +221,8 @@ impl Lockstep {
         let Op::Shmem(op) = action.op else { return };
         match (op, observed) {
             (ShmemOp::Out { file }, Outcome::To(_)) => {
-                if let IndexView::Swap(slot) = self.machine.index_entry(FileRef(file.index())) {
-                    self.model.swapped_to(file, slot as u32);
+                if let Some(slot) = self.bindings.swapped_to {
+                    self.model.swapped_to(file, slot);
                 }
                 return;
             }
@@ -279,24 +282,37 @@ impl Lockstep {
 
     /// End every fault that is under way, and reclaim the swap cache: nothing may be stranded after that.
     pub(super) fn end_shmem(&mut self, end: usize) -> Result<(), Box<Broken>> {
-        if !self.model.shmem_used() {
-            return Ok(());
+        while let Some(stage) = self.ready_stage() {
+            self.step(end, &ProgramStep::op(stage), &mut Tally::default(), None)?;
         }
-        let run = |engine: &mut Lockstep, cpu, op| {
-            let step = ProgramStep::op(Step { cpu, op: Op::Shmem(op), fail: None });
-            engine.step(end, &step, &mut Tally::default(), None)
-        };
-        loop {
-            let mut open = self.model.open_faults();
-            let ready = open.find(|&(cpu, stage)| {
-                self.model.admits(&Step { cpu, op: Op::Shmem(ShmemOp::Stage(stage)), fail: None }).is_ok()
-            });
-            drop(open);
-            let Some((cpu, stage)) = ready else { break };
-            run(self, cpu, ShmemOp::Stage(stage))?;
+        self.reclaim_at_end(end)
+    }
+
+    /// The same where operations have overlapped: what the stages answer is for the search of an order to explain.
+    pub(super) fn end_shmem_unjudged(
+        &mut self,
+        end: usize,
+    ) -> (Vec<(Step, Outcome)>, Result<(), Box<Broken>>) {
+        let mut answers = Vec::new();
+        while let Some(stage) = self.ready_stage() {
+            self.touch_operands(&stage, Outcome::Done);
+            self.env.begin(end, None);
+            let observed = self.applier().apply(&stage);
+            self.model.commit(&stage, observed);
+            answers.push((stage, observed));
         }
+        (answers, self.reclaim_at_end(end))
+    }
+
+    /// The next stage of a fault that is under way and has to wait for nobody.
+    fn ready_stage(&self) -> Option<Step> {
+        let stage = |(cpu, stage)| Step { cpu, op: Op::Shmem(ShmemOp::Stage(stage)), fail: None };
+        self.model.open_faults().map(stage).find(|stage| self.model.admits(stage).is_ok())
+    }
+
+    fn reclaim_at_end(&mut self, end: usize) -> Result<(), Box<Broken>> {
         let up = (0..self.model.config().cpus).map(CpuId).find(|&cpu| self.model.cpu_up(cpu));
-        let Some(cpu) = up else { return Ok(()) };
+        let Some(cpu) = up.filter(|_| self.model.shmem_used()) else { return Ok(()) };
         // Where operations overlapped the model may not be the one that explains them: what has been reclaimed is
         // compared when the machine is at rest.
         let reclaim = Step { cpu, op: Op::Shmem(ShmemOp::Reclaim), fail: None };

@@ -196,8 +196,7 @@ impl<'t> Reader<'t> {
             return self.wrong(self.end_of(words), "the schedule has no choices".to_owned(), help);
         }
         let lane = Range { what: "lanes", least: 0, most: u64::from(Header::MAX_CPUS) - 1 };
-        let lanes: Option<Vec<u8>> =
-            words[1..]
+        let lanes: Option<Vec<u8>> = words[1..]
             .iter()
             .map(|&w| match w.text {
                 IRQ => Some(Header::IRQ),

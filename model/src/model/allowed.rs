@@ -7,8 +7,8 @@
 use super::pages::Folio;
 use super::{GroupLife, Model};
 use crate::{
-    Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Reason, SlabOp,
-    Step, Witness,
+    Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, MmOp, Mode, Op, Outcome, Pages, Ran, Reason,
+    SlabOp, SlabRule, Step, Witness,
 };
 
 impl Model {
@@ -73,6 +73,25 @@ impl Model {
             _ => {}
         }
         allowed
+    }
+
+    /// Whether a charge may go to this group, or through the objcg born in it, as far as that does not depend on what fits.
+    pub fn pays(&self, step: &Step, payer: GroupId) -> bool {
+        match step.op {
+            Op::SwapIn { slot, faulter, .. } => {
+                self.slots.get(slot.index()).is_some_and(|slot| self.swap_in_payer(slot, faulter) == payer)
+            }
+            Op::Mm(MmOp::Charge { through, .. }) => self.payers(through).contains(&payer),
+            Op::Mm(MmOp::Event { through, .. }) => self.event_answers(through).contains(&Outcome::To(payer)),
+            Op::Mm(MmOp::Socket { task, .. }) => self.task_group(task) == Some(payer),
+            Op::Slab(SlabOp::Alloc { cache, group, .. }) => match self.slab_rule() {
+                SlabRule::Objects => self.objcg_answers(group).any(|birth| birth == payer),
+                SlabRule::SlabsReparented | SlabRule::SlabsStay => {
+                    self.slab_success(cache, group) == Outcome::To(payer)
+                }
+            },
+            _ => true,
+        }
     }
 
     /// A charge asks for whole pages, `asked`, at the levels from `group` up. Cached pages can fail it where the

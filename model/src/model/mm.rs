@@ -265,7 +265,7 @@ impl Model {
     }
 
     /// The groups that may pay for a charge through an mm, the model's own first.
-    fn payers(&self, via: Via) -> Vec<GroupId> {
+    pub(super) fn payers(&self, via: Via) -> Vec<GroupId> {
         let Some(mm) = self.mm_of(via).ok().and_then(|mm| self.mms.mms.get(mm)) else { return Vec::new() };
         let mut payers = Vec::new();
         let mut exiting = Vec::new();
@@ -552,6 +552,11 @@ impl Model {
         let mm = self.mm_of(via).ok().and_then(|mm| self.mms.mms.get(mm));
         let tasks = mm.into_iter().flat_map(|mm| mm.tasks.iter().chain(&mm.maker));
         tasks.filter_map(|task| self.mms.tasks.get(task.index()).map(|task| task.group))
+    }
+
+    /// The task whose exec a user of an mm is.
+    pub fn exec_of(&self, user: MmUserId) -> Option<TaskId> {
+        self.mms.users.get(user.index()).and_then(|user| user.exec)
     }
 
     /// The group in which a task runs.

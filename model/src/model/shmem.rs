@@ -8,14 +8,17 @@
 //! more, and it is *stranded*, until the swap cache is reclaimed. It and its slots are paid for as long.
 //!
 //! When a page that comes from swap is charged, and whether a punch waits for a page lock, is [`ShmemRule`]'s: the
-//! designs differ, and either is right. [`stages`] has faults, this file everything else.
+//! designs differ, and either is right. [`stages`] has faults, [`parts`] what other operations do one thing after the
+//! other, this file everything else.
 
+mod parts;
 mod stages;
 
 use super::pages::Folio;
 use super::swap::Slot;
 use super::{Model, Skip};
 use crate::{CpuId, Errno, Failure, FileId, GroupId, Mode, Outcome, Pages, ShmemOp};
+pub use parts::PunchLeft;
 pub(super) use stages::Fault;
 
 /// What the specification leaves to the design.
@@ -201,6 +204,11 @@ impl Model {
     pub fn swapped_file(&self, file: FileId) -> Option<(u32, GroupId)> {
         let Entry::Swap(number) = self.shmem.entry(file) else { return None };
         self.shmem.swap(number).map(|swap| (number, swap.slot.recorded))
+    }
+
+    /// How large the page of a file is, if it has one.
+    pub fn shmem_pages(&self, file: FileId) -> Option<Pages> {
+        self.shmem.page_of(file).and_then(|page| self.shmem.page(page)).map(|page| page.pages)
     }
 
     /// The group that the page of a file is charged to, if it has one that is charged.
@@ -432,15 +440,21 @@ impl Model {
         self.shmem.set_entry(file, Entry::Swap(number));
     }
 
-    /// The first of the slots that a file has just been swapped out to.
-    pub fn swapped_to(&mut self, file: FileId, number: u32) {
-        let Entry::Swap(unknown) = self.shmem.entry(file) else { return };
-        if unknown >= UNKNOWN {
-            self.shmem.set_entry(file, Entry::Swap(number));
-            if let Some((first, _)) = self.shmem.swaps.iter_mut().find(|(first, _)| *first == unknown) {
-                *first = number;
-            }
+    /// The first of the slots that a file has just been swapped out to. `false` if they are in use already: then nobody
+    /// can have been given them now.
+    pub fn swapped_to(&mut self, file: FileId, number: u32) -> bool {
+        let Entry::Swap(unknown) = self.shmem.entry(file) else { return true };
+        if unknown < UNKNOWN {
+            return true;
         }
+        if self.shmem.swap(number).is_some() {
+            return false;
+        }
+        self.shmem.set_entry(file, Entry::Swap(number));
+        if let Some((first, _)) = self.shmem.swaps.iter_mut().find(|(first, _)| *first == unknown) {
+            *first = number;
+        }
+        true
     }
 
     fn punched(&mut self, file: FileId, stranded: bool) {
@@ -464,19 +478,21 @@ impl Model {
     /// Everything that is written out has the last version in its slots, so that the page can go.
     fn reclaim_swap_cache(&mut self) {
         let cached: Vec<u32> = self.swap_cached().collect();
-        for number in cached {
-            let page = self.shmem.swap(number).and_then(|swap| swap.cached);
-            let Some(found) = page.and_then(|page| self.shmem.page_mut(page)).filter(|page| !page.locked)
-            else {
-                continue;
-            };
-            let written = found.dirty.then_some(found.version);
-            (found.dirty, found.writeback) = (false, false);
-            if let Some(swap) = self.shmem.swap_mut(number) {
-                swap.version = written.unwrap_or(swap.version);
-            }
-            self.uncache(number);
+        cached.into_iter().for_each(|number| self.reclaim_cached(number));
+    }
+
+    /// One page of the swap cache, unless it is locked.
+    fn reclaim_cached(&mut self, number: u32) {
+        let page = self.shmem.swap(number).and_then(|swap| swap.cached);
+        let Some(found) = page.and_then(|page| self.shmem.page_mut(page)).filter(|page| !page.locked) else {
+            return;
+        };
+        let written = found.dirty.then_some(found.version);
+        (found.dirty, found.writeback) = (false, false);
+        if let Some(swap) = self.shmem.swap_mut(number) {
+            swap.version = written.unwrap_or(swap.version);
         }
+        self.uncache(number);
     }
 
     /// The index entry that led to some slots does so no more.

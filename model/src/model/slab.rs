@@ -142,7 +142,7 @@ impl Model {
     }
 
     /// The group that an allocation is accounted to: root where it is not.
-    fn slab_success(&self, cache: CacheId, group: GroupId) -> Outcome {
+    pub(super) fn slab_success(&self, cache: CacheId, group: GroupId) -> Outcome {
         Outcome::To(match self.slabs.rule {
             SlabRule::Objects => self.objcg_answers(group).next().unwrap_or(GroupId::ROOT),
             SlabRule::SlabsReparented | SlabRule::SlabsStay => self.pool_used(cache, group),
@@ -184,14 +184,19 @@ impl Model {
     pub fn slab_charge(&self, cache: CacheId, group: GroupId) -> SlabCharge {
         let Some(found) = self.caches.get(cache.index()) else { return SlabCharge::Nothing };
         if self.slabs.rule == SlabRule::Objects {
-            return match self.objcg_answers(group).next() {
-                None | Some(GroupId::ROOT) => SlabCharge::Nothing,
-                Some(birth) => SlabCharge::Object(birth, found.charged_size()),
-            };
+            return self.object_charge(cache, self.objcg_answers(group).next().unwrap_or(GroupId::ROOT));
         }
         match self.pool_used(cache, group) {
             GroupId::ROOT => SlabCharge::Nothing,
             pool if self.needs_slab(cache, group) => SlabCharge::Slab(pool, found.pages),
+            _ => SlabCharge::Nothing,
+        }
+    }
+
+    /// What an object costs that is charged through the objcg born in `birth`; root has none.
+    fn object_charge(&self, cache: CacheId, birth: GroupId) -> SlabCharge {
+        match self.caches.get(cache.index()) {
+            Some(found) if birth != GroupId::ROOT => SlabCharge::Object(birth, found.charged_size()),
             _ => SlabCharge::Nothing,
         }
     }
@@ -258,8 +263,11 @@ impl Model {
             (SlabOp::Alloc { new, cache, group }, Outcome::To(_) | Outcome::Refused(Errno::NoMem)) => {
                 let scheduled = self.schedules(cache, group) && fail != Some(Failure::Alloc);
                 if let Outcome::To(payer) = observed {
-                    let charged = if self.slabs.rule == SlabRule::Objects { payer } else { group };
-                    self.alloc_slab_object(new, cache, charged);
+                    let charge = match self.slabs.rule {
+                        SlabRule::Objects => self.object_charge(cache, payer),
+                        SlabRule::SlabsReparented | SlabRule::SlabsStay => self.slab_charge(cache, group),
+                    };
+                    self.alloc_slab_object(new, cache, group, charge);
                 }
                 if scheduled {
                     self.slabs.scheduled.push((cache, group));
@@ -271,8 +279,7 @@ impl Model {
         }
     }
 
-    fn alloc_slab_object(&mut self, new: SlabObjectId, cache: CacheId, group: GroupId) {
-        let charge = self.slab_charge(cache, group);
+    fn alloc_slab_object(&mut self, new: SlabObjectId, cache: CacheId, group: GroupId, charge: SlabCharge) {
         let birth = self.pool_used(cache, group);
         let Some(found) = self.caches.get_mut(cache.index()) else { return };
         let per_slab = found.per_slab();

@@ -119,6 +119,20 @@ impl Model {
         self.count_slot(slot, |total, pages| *total -= pages);
     }
 
+    /// Somebody holds free slots, which are recorded to nobody yet. Whether there are so many.
+    pub fn reserve_slots(&mut self, slots: Pages) -> bool {
+        let left = self.slots_left() >= slots.0;
+        if left {
+            self.slots_used += slots.0;
+        }
+        left
+    }
+
+    /// They are given back.
+    pub fn return_slots(&mut self, slots: Pages) {
+        self.slots_used -= slots.0;
+    }
+
     fn count_slot(&mut self, slot: Slot, count: fn(&mut Pages, Pages)) {
         if slot.recorded != GroupId::ROOT {
             self.at_each_level(slot.recorded, |level| count(&mut level.swapped, slot.pages));

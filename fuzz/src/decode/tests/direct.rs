@@ -204,7 +204,12 @@ fn what_a_fuzzer_does_not_mutate_is_dropped() {
     program.steps[1].line = 7;
     program.steps.insert(
         1,
-        Step { action: Action::Assert(CpuId(0), Assertion::Usage(GroupId(1), 3)), outcome: None, irq: false, line: 6 },
+        Step {
+            action: Action::Assert(CpuId(0), Assertion::Usage(GroupId(1), 3)),
+            outcome: None,
+            irq: false,
+            line: 6,
+        },
     );
     program.header.design = VARIANTS.iter().find(|variant| !variant.is_default()).unwrap().design();
     program.header.faults.push(Fault::ALL[0]);

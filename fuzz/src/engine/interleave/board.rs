@@ -133,7 +133,9 @@ impl Board {
     pub(super) fn interrupted(&self, lane: usize) -> Option<usize> {
         let step = self.interrupts.get(lane)?.get()?;
         let one_is_on = self.interrupting.get();
-        if one_is_on || self.pace.get() != Pace::Scheduled || self.held.borrow().iter().any(|held| held.1 == lane)
+        if one_is_on
+            || self.pace.get() != Pace::Scheduled
+            || self.held.borrow().iter().any(|held| held.1 == lane)
         {
             return None;
         }

@@ -21,6 +21,8 @@ enum Claim {
     Name(Kind, u16),
     /// What a task is doing.
     Acts(u16),
+    /// The mm that a task has.
+    MmOf(TaskId),
     /// The removal of a group.
     Removal(GroupId),
     /// A move of charges away from a group.
@@ -94,7 +96,9 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
         // A cache is destroyed after whoever frees its objects is through.
         Op::Slab(SlabOp::Free { object }) => {
-            wanted.extend(model.slab_object(object).map(|(cache, _)| (Claim::Name(Kind::Cache, cache.0), false)));
+            wanted.extend(
+                model.slab_object(object).map(|(cache, _)| (Claim::Name(Kind::Cache, cache.0), false)),
+            );
         }
         Op::Shmem(_) => wanted.push((Claim::SwapCache, true)),
         Op::Mapped(MappedOp::MapBegin { charge } | MappedOp::UnmapBegin { charge }) => {
@@ -129,6 +133,17 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
             }
             if let Some(task) = actor(&op) {
                 wanted.push((Claim::Acts(task), true));
+            }
+            // Whoever asks about the mm of another task has found it where it stays meanwhile: in a vma, or under a lock.
+            match op {
+                MmOp::ExecCommit { exec } => {
+                    wanted.extend(model.exec_of(exec).map(|task| (Claim::MmOf(task), true)));
+                }
+                MmOp::Match { through: Via::Task(task), .. }
+                | MmOp::Get { of: Via::Task(task), .. }
+                | MmOp::Charge { through: Via::Task(task), .. }
+                | MmOp::Use { of: task, .. } => wanted.push((Claim::MmOf(task), false)),
+                _ => {}
             }
         }
         _ => {}

@@ -4,7 +4,7 @@
 //! added to, that it stays within.
 
 use stocktake_impl::{Access, Label, What};
-use stocktake_model::{Errno, Op, Outcome, Pages, Step};
+use stocktake_model::{Errno, Limit, Op, Outcome, Pages, Step};
 
 /// A refusal as it was seen: at this level the usage with the pages asked for was above the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct LimitsSeen {
     above: Vec<Refused>,
     pub(super) last_refused: Option<Refused>,
     /// A v1 limit write that saw more usage than it wanted to allow.
-    usage_read: Vec<(u32, i64)>,
+    usage_read: Vec<(What, i64)>,
     /// Another drain was running.
     lost_drain: bool,
 }
@@ -60,7 +60,9 @@ impl LimitsSeen {
             (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Update) => {
                 self.above.retain(|refused| refused.of != label);
             }
-            (What::MemoryUsage | What::KmemUsage, Access::Load) => self.usage_read.push((label.index, new)),
+            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Load) => {
+                self.usage_read.push((label.what, new));
+            }
             (What::MemoryMax | What::MemswMax | What::KmemLimit, Access::Load) => {
                 if let Some((of, pages, usage, others)) = self.pending.take()
                     && (of.index, limit_of(of.what)) == (label.index, label.what)
@@ -80,12 +82,24 @@ impl LimitsSeen {
     pub(super) fn explains(&self, step: &Step, observed: Outcome) -> bool {
         match (step.op, observed) {
             (Op::DrainAll { .. }, Outcome::Refused(Errno::Busy)) => self.lost_drain,
-            (Op::SetMax { max, .. } | Op::SetKmemMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
-                self.usage_read.iter().any(|(_, usage)| !max.admits(Pages((*usage).max(0) as u64)))
+            (Op::SetMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
+                self.read_above(What::MemoryUsage, max)
             }
-            (_, Outcome::Refused(Errno::NoMem)) => self.last_refused.is_some(),
+            (Op::SetKmemMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
+                self.read_above(What::KmemUsage, max)
+            }
+            (Op::SetMemswMax { max, .. }, Outcome::Refused(Errno::Busy)) => {
+                self.read_above(What::MemswUsage, max)
+            }
+            // A small page has taken the place of a huge one.
+            (_, Outcome::Refused(Errno::NoMem) | Outcome::Small) => self.last_refused.is_some(),
             _ => false,
         }
+    }
+
+    fn read_above(&self, of: What, max: Limit) -> bool {
+        let mut read = self.usage_read.iter().filter(|(what, _)| *what == of);
+        read.any(|(_, usage)| !max.admits(Pages((*usage).max(0) as u64)))
     }
 
     /// A level at which the operation is above the limit that it has read, and stays there.

@@ -13,21 +13,23 @@
 //! they move, and the stages of a fault, which are points of the whole fault here.
 //!
 //! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does;
-//! `flight` what an operation under way has done; `limits` what it has seen of the limits; `delegated` and `verdict` the checks
-//! where an operation ends; `interrupt` what interrupts operations; `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
+//! `flight` what an operation under way has done; `limits` what it has seen of the limits; `verdict` the checks where an
+//! operation ends; `interrupt` what interrupts operations; `openness`, `order` and `parts` in which order operations took effect;
+//! `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
 
 pub mod bare;
 mod board;
 mod claims;
-mod delegated;
 mod directory;
 mod env;
 mod flight;
 mod interrupt;
 mod lane;
 mod limits;
+mod openness;
 mod order;
 mod overlaps;
+mod parts;
 mod recorder;
 mod running;
 mod schedule;
@@ -39,25 +41,27 @@ mod timeline;
 mod verdict;
 
 pub(super) use claims::consumed;
-pub(super) use order::Blind;
+pub(super) use parts::Blind;
 pub(super) use verdict::named_groups;
 
 use super::Recording;
 use super::lockstep::Lockstep;
 use super::record::Recorder;
-use crate::check::{Broken, Checks};
+use crate::check::Checks;
 use crate::program::{Drive, Program};
 use crate::tally::Tally;
 use crate::violation::Violation;
 use board::{MOST_LANES, SEATS};
 use claims::Claims;
 use lane::{Lane, Shared};
+use openness::Openness;
+use parts::Ended;
 use running::Member;
 use schedule::{Exhaustive, Recorded, Strategy};
 use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Machine};
-use stocktake_model::{Config, Mode, Model, Outcome};
+use stocktake_model::{Config, Mode, Model};
 
 /// Executions after which the exploration of a program that has no schedule ends.
 const MOST_EXPLORED: u64 = 20_000;
@@ -75,17 +79,11 @@ pub struct Interleave {
     spare: Vec<Cpu>,
     /// Whether anything is checked.
     checked: bool,
-    /// Whether an answer was not the model's in the order in which operations ended: another order is to be found.
-    unordered: bool,
-    /// The first such answer.
-    refuted: Option<(usize, Box<Broken>)>,
-    /// Whether that was the answer of queued work.
-    refuted_work: bool,
-    /// Whether operations overlapped whose order shows only in what they leave behind.
-    ambiguous: bool,
-    /// Whether any operations overlapped.
+    /// How far the order of the operations is open.
+    order: Openness,
+    /// Whether operations overlapped at all.
     overlaps: bool,
-    /// Whether one that overlapped is of a kind that the search of orders does not explain yet, see [`verdict`].
+    /// Whether one of them is of the kind that the search of orders does not explain, see [`verdict`].
     obscure: bool,
     /// The model before the lanes began.
     base: Model,
@@ -94,18 +92,6 @@ pub struct Interleave {
     outcomes: Vec<Ended>,
     /// What is kept for a report, if one is wanted.
     recorder: Option<Recorder>,
-}
-
-/// An operation that has ended.
-#[derive(Clone, Copy, Debug)]
-struct Ended {
-    step: stocktake_model::Step,
-    outcome: Outcome,
-    /// Whether it saw itself why that is the answer.
-    evident: bool,
-    /// When it began and ended, counted in operations that had begun or ended.
-    began: usize,
-    ended: usize,
 }
 
 /// What came of one execution besides a violation.
@@ -142,10 +128,7 @@ impl Interleave {
             claims: Claims::default(),
             spare: Machine::new(config).1,
             checked: true,
-            unordered: false,
-            refuted: None,
-            refuted_work: false,
-            ambiguous: false,
+            order: Openness::Sequential,
             overlaps: false,
             obscure: false,
             base: Model::new(Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 }),

@@ -22,8 +22,12 @@ impl Interleave {
             board.flights[lane].borrow().written().iter().any(|label| of(label.what))
         };
         let goal = match (op, met) {
-            (Op::Charge { group, .. }, Op::Rmdir { group: removed }) if group == removed => Seen::ChargeMetRmdir,
-            (Op::DrainAll { .. }, Op::Charge { .. } | Op::ObjCharge { .. }) if board.has_asked(lane, other) => {
+            (Op::Charge { group, .. }, Op::Rmdir { group: removed }) if group == removed => {
+                Seen::ChargeMetRmdir
+            }
+            (Op::DrainAll { .. }, Op::Charge { .. } | Op::ObjCharge { .. })
+                if board.has_asked(lane, other) =>
+            {
                 Seen::DrainMetCharge
             }
             (Op::Work, Op::ObjUncharge { .. }) if writes(lane, |what| what == What::ObjcgMemcg) => {

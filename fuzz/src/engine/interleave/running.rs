@@ -4,8 +4,9 @@ use super::Interleave;
 use super::board::{IRQ, Pace, SEATS};
 use super::directory::Made;
 use super::lane::{Job, Lane, Pin, Signal};
+use super::openness::Openness;
 use super::schedule;
-use crate::check::{Broken, Delegation};
+use crate::check::Broken;
 use crate::engine::apply::Bindings;
 use crate::engine::lockstep::insisted;
 use crate::engine::record::Recorder;
@@ -28,13 +29,12 @@ pub(super) struct Member {
     /// The step that it is in the middle of.
     pub(super) busy: Option<(usize, Step)>,
     pub(super) bindings: Bindings,
+    /// Operations that had ended when it began.
     pub(super) began: usize,
-    /// Where the charge through an mm that it is in the middle of might have landed, at each moment since it began.
-    pub(super) delegated: Vec<Delegation>,
-    /// Operations that decide about it and were under way meanwhile.
-    pub(super) overlaps: usize,
     /// Whether it was interrupted in that: the books know of its CPU's stocks again when it has ended.
     pub(super) interrupted: bool,
+    /// The version that it writes.
+    pub(super) version: Option<u32>,
 }
 
 impl Interleave {
@@ -88,10 +88,8 @@ impl Interleave {
         self.shared.directory.borrow_mut().copy(&self.core.books);
         self.claims.clear();
         self.outcomes.clear();
-        (self.unordered, self.ambiguous, self.overlaps) = (false, false, false);
-        self.obscure = false;
-        self.refuted = None;
-        self.refuted_work = false;
+        self.order = Openness::Sequential;
+        (self.overlaps, self.obscure) = (false, false);
         if self.checked {
             self.base.clone_from(&self.core.model);
         }
@@ -278,8 +276,14 @@ impl Interleave {
         member.interrupted = false;
         // Versions are counted for all lanes together.
         member.bindings.versions.clone_from(&self.core.bindings.versions);
-        self.watch_delegation(lane, &step);
-        let member = &mut self.crew[lane];
+        member.version = match step.op {
+            Op::Shmem(ShmemOp::Write { file }) => {
+                let version = &mut self.core.bindings.versions[file.index()];
+                *version += 1;
+                Some(*version)
+            }
+            _ => None,
+        };
         let bindings = std::mem::take(&mut member.bindings);
         let mut borrow = |cpu: usize| {
             std::mem::replace(&mut self.core.cpus[cpu], self.spare.pop().expect("a spare CPU for each"))
@@ -316,9 +320,7 @@ impl Interleave {
         let bindings = &self.crew[lane].bindings;
         let mut known = true;
         visit(&mut Action::Op(*step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
-        known
-            && self.core.model.admits(step).is_ok()
-            && self.claims.take(lane, step, &self.core.model)
+        known && self.core.model.admits(step).is_ok() && self.claims.take(lane, step, &self.core.model)
     }
 
     /// The groups that an operation names, to be looked up.

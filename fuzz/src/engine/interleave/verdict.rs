@@ -5,21 +5,29 @@
 //! changed otherwise than by adding is not looked at before it has ended: then the whole check waits for the next calm
 //! moment, and is counted.
 //!
-//! Where operations on tasks, files, pages with a fall-back or the kmem_caches of groups have overlapped with others,
-//! books and orders are not judged: they decide in the middle whom they charge, and often more than once. What the
-//! machine itself notices (uses after free, counts below zero, loops that do not end) is judged there too, and so are
-//! limits. Such executions are counted as ones whose order was not searched. The stages of a fault on a file, and the halves of fork, exec and
-//! exit, are operations of their own in the lockstep engine, which judges them in every order.
+//! Once the order of operations is open, see [`super::openness`], the model may be another one than that which explains them:
+//! then what a model has to know is judged when all have ended. What the machine itself notices (uses after free, counts below
+//! zero, loops that do not end), and limits, are judged at once all the same.
+//!
+//! One kind of executions is exempt still: in designs whose groups have kmem_caches of their own, operations on caches that
+//! overlapped have parts that the search does not know. If it finds no order of those, that is counted as an execution that was
+//! not searched.
 
+use super::Interleave;
 use super::board::Board;
-use super::{Ended, Interleave};
+use super::openness::Openness;
+use super::order::Explained;
+use super::parts::Ended;
 use crate::check::{Broken, InFlight, Thing, World, delegation};
 use crate::engine::oops;
 use crate::engine::witness::Seen;
 use crate::tally::Tally;
 use crate::violation::Invariant;
 use stocktake_impl::{DrainDesign, Label, SlabDesign, What};
-use stocktake_model::{Errno, Grade, GroupId, Op, Outcome, Reason, SlabOp, Step};
+use stocktake_model::{
+    Errno, Failure, Grade, GroupId, GroupLife, MappedOp, MmOp, Model, Op, Outcome, PageOp, Ran, Reason,
+    ShmemOp, SlabOp, Step,
+};
 
 impl InFlight for Board {
     fn added(&self, label: Label) -> i64 {
@@ -54,17 +62,7 @@ impl Interleave {
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
         tally.steps += 1;
-        // Whoever had the page locked was in the middle of an operation.
-        let stranded =
-            observed == Outcome::Stranded && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
-        // So had whoever is not waited for.
-        let locked = observed == Outcome::Refused(Errno::Busy)
-            && matches!(step.op, Op::Shmem(_))
-            && self.overlapped(lane, |op| matches!(op, Op::Shmem(_)));
-        // So are swap slots that somebody takes and gives back, as the limit refuses them.
-        let slots_out = observed == Outcome::Refused(Errno::NoSpace)
-            && self.overlapped(lane, |op| matches!(op, Op::SwapOut { .. } | Op::Shmem(_)));
-        let excused = self.excuses(lane, observed);
+        let item_taken = self.item_taken(lane, observed);
         let core = &mut self.core;
         core.model.hold(named_groups(step));
         let first = core.model.first(step);
@@ -72,33 +70,27 @@ impl Interleave {
         let own_stock = seen.served_from_stock();
         let flight = self.shared.board.flights[lane].borrow();
         let above = flight.limits.above().filter(|_| !own_stock && is_charge(step, observed));
-        let evident = flight.limits.explains(step, observed)
-            || above.is_none() && is_charge(step, observed)
-            || stranded
-            || slots_out
-            || locked;
-        // Whose objcg an allocation takes, and where that leads when it charges, are two looks: if a removal came between
-        // them, no limit of the group stands in its way. Which order that was is for the search to find.
-        let reparented =
-            matches!(step.op, Op::Slab(SlabOp::Alloc { group, .. }) if observed == Outcome::To(group));
+        let refusal_seen = flight.limits.explains(step, observed);
+        let met_limit = flight.limits.last_refused.is_some();
+        // It was within each limit when it added to that level, though never within all of them at once. Whom it charges
+        // is another question.
+        let within = above.is_none() && is_charge(step, observed) && pays(&core.model, step, observed);
         let mut grade = match observed == first {
             true => Grade::Exact,
             false => core.model.allowed(step, &seen).grade(observed),
         };
-        if grade == Grade::Violation && stranded {
-            grade = Grade::Divergent(Reason::Stranded);
+        if grade == Grade::Violation && (within || item_taken) {
+            grade = Grade::Exact;
         }
-        if grade == Grade::Violation && evident {
+        if grade == Grade::Violation && refusal_seen {
             grade = match flight.limits.last_refused {
                 Some(refused) if refused.usage - refused.others > refused.max => {
                     Grade::Divergent(Reason::RemoteStock)
                 }
-                _ if slots_out => Grade::Divergent(Reason::FalseLockOut),
-                Some(_) if matches!(observed, Outcome::Refused(Errno::NoMem)) => {
+                Some(_) if observed == Outcome::Refused(Errno::NoMem) => {
                     Grade::Divergent(Reason::FalseLockOut)
                 }
-                // It was within each limit when it added to that level, though never within all of them at once;
-                // or it found another one at work on what it asked for.
+                // It found another one at work on what it asked for, or fell back to less.
                 _ => Grade::Exact,
             };
         }
@@ -116,51 +108,58 @@ impl Interleave {
                 String::from("in this design a charge waits for them, and then tries once more"),
             ));
         }
-        if grade == Grade::Violation && !self.unordered {
-            self.unordered = true;
-            self.refuted_work = step.op == Op::Work;
-            let broken = match (first, observed) {
-                (Outcome::Read(expected), Outcome::Read(found)) => core.content(step, expected, found),
-                _ => oops::outcome(observed, core.model.allowed(step, &seen)),
-            };
-            self.refuted = Some((index, broken));
-        }
+        let escaped = delegation(&core.model, core.checks, step, observed).err();
+        let refuted = match (grade, first, observed) {
+            (Grade::Violation, Outcome::Read(expected), Outcome::Read(found)) => {
+                Some(core.content(step, expected, found))
+            }
+            (Grade::Violation, ..) => Some(oops::outcome(observed, core.model.allowed(step, &seen))),
+            _ => None,
+        };
         core.count(tally, step, observed, grade);
         drop(flight);
         self.keep_step(index, Some((observed, first, grade)));
         self.notice_overlaps(lane, step);
-        let overlapped = self.overlapped(lane, |op| matches!(op, Op::Mm(_)));
-        if matches!(step.op, Op::Mm(_)) && overlapped {
-            self.ambiguous = true;
+        if let Some(broken) = escaped.or(refuted) {
+            self.order.refute(index, broken);
         }
         if self.overlapped(lane, |_| true) {
             self.overlaps = true;
+            self.order.overlap();
             let caches = self.core.machine.config().design.slab != SlabDesign::Objcg;
-            let is_obscure = |op: &Op| is_obscure(op) || caches && concerns_caches(op);
-            if is_obscure(&step.op) || self.overlapped(lane, is_obscure) {
-                (self.obscure, self.ambiguous) = (true, true);
+            if caches && (concerns_caches(&step.op) || self.overlapped(lane, concerns_caches)) {
+                self.obscure = true;
+                self.order.doubt();
             }
         }
-        let ended = &mut self.outcomes;
-        ended.push(Ended {
+        if self.overlapped(lane, |op| leaves_open(&step.op, op)) {
+            self.order.doubt();
+        }
+        // What was cached when it ended is not known to the search.
+        let by_stocks = matches!(
+            grade,
+            Grade::Divergent(Reason::RemoteStock | Reason::StockHitOverMax | Reason::FalseLockOut)
+        );
+        let member = &self.crew[lane];
+        self.outcomes.push(Ended {
             step: *step,
             outcome: observed,
-            evident: evident || reparented,
-            began: self.crew[lane].began,
-            ended: ended.len(),
+            evident: refusal_seen || by_stocks || above.is_none() && is_plain_charge(step, observed),
+            met_limit,
+            version: member.version,
+            slot: member.bindings.swapped_to.filter(|_| matches!(observed, Outcome::To(_))),
+            began: member.began,
         });
+        let version = member.version;
         let core = &mut self.core;
-        let escaped = match delegation(&core.model, core.checks, step, observed) {
-            Err(_) if excused || self.ambiguous || self.unordered => Ok(()),
-            law => law,
-        };
         core.touch_operands(step, observed);
+        let writes = version.filter(|_| core.model.admits(step).is_ok());
         core.model.commit(step, observed);
+        if let (Op::Shmem(ShmemOp::Write { file }), Some(version)) = (step.op, writes) {
+            core.model.shmem_wrote(file, version);
+        }
         core.model.hold([]);
         core.books.touch_labels(self.shared.board.flights[lane].borrow().written());
-        escaped?;
-        self.follow_delegation();
-        let core = &mut self.core;
         core.notice_offlined(step, observed, tally);
         core.notice_shmem(step, observed);
         if let Some(refused) = above
@@ -189,6 +188,23 @@ impl Interleave {
         Ok(())
     }
 
+    /// Whether queued work answered what it may while others were in the middle of running, or queueing, the items that the
+    /// model holds for due. None of these answers changes the model.
+    fn item_taken(&self, lane: usize, observed: Outcome) -> bool {
+        let Outcome::Ran(ran) = observed else { return false };
+        let model = &self.core.model;
+        let handles = |op: &Op| matches!(op, Op::Work | Op::Rmdir { .. } | Op::Slab(_));
+        match ran {
+            Ran::Nothing => self.count_overlapped(lane, handles) >= model.offlining().len(),
+            Ran::Release(group) => {
+                model.life(group) == Some(GroupLife::Dying)
+                    || model.life(group) == Some(GroupLife::Offlining) && self.overlapped(lane, handles)
+            }
+            Ran::Drain | Ran::Cache => true,
+            Ran::Offline(_) | Ran::Create(_) => false,
+        }
+    }
+
     /// Whether something is stranded that the model does not know of: it is paid for until the swap cache is reclaimed.
     fn strands(&self) -> bool {
         let core = &self.core;
@@ -206,6 +222,12 @@ impl Interleave {
         ended || self.crew.iter().any(|member| member.busy.is_some_and(|(_, step)| of(&step.op)))
     }
 
+    fn count_overlapped(&self, lane: usize, of: impl Fn(&Op) -> bool) -> usize {
+        let ended = self.outcomes[self.crew[lane].began..].iter().filter(|ended| of(&ended.step.op)).count();
+        let under_way = self.crew.iter().filter_map(|member| member.busy);
+        ended + under_way.filter(|(_, step)| of(&step.op)).count()
+    }
+
     /// Check what has been touched, unless an operation under way is in the middle of changing it.
     pub(super) fn check_calm(&mut self, tally: &mut Tally) -> Result<(), Box<Broken>> {
         let board = &self.shared.board;
@@ -217,8 +239,7 @@ impl Interleave {
             .iter()
             .any(|flight| flight.borrow().replaced().iter().any(|label| elsewhere(label.what)));
         if disturbed
-            || self.unordered
-            || self.ambiguous
+            || self.order.is_open()
             || self.shmem_overlaps()
             || self.strands()
             || self.crew.iter().any(|member| member.interrupted && member.busy.is_some())
@@ -238,6 +259,22 @@ impl Interleave {
         core.books.check_touched(&mut world)
     }
 
+    /// Bring everything to rest. Faults that were begun before the lanes, and no lane has ended, are judged with the
+    /// operations of lanes if those have overlapped.
+    fn come_to_rest(&mut self, end: usize) -> Result<(), Box<Broken>> {
+        if !self.overlaps {
+            return self.core.come_to_rest(end);
+        }
+        self.core.env.begin(end, None);
+        self.core.end_halves();
+        let (answers, reclaimed) = self.core.end_shmem_unjudged(end);
+        for (step, outcome) in answers {
+            self.outcomes.push(Ended::alone(step, outcome, self.outcomes.len()));
+        }
+        let settled = self.core.settle(end);
+        reclaimed.and(settled)
+    }
+
     /// Bring the machine to rest and compare everything: with the model that followed the operations as they ended, or
     /// else with those that follow them in other orders.
     pub(super) fn finish(&mut self, end: usize, tally: &mut Tally) -> Result<(), (usize, Box<Broken>)> {
@@ -247,27 +284,24 @@ impl Interleave {
         let at_end = |broken| (end, broken);
         // On the way to rest the books follow a model that may be of another order: then only what the machine notices
         // itself counts.
-        let rested = match self.core.come_to_rest(end) {
+        let rested = match self.come_to_rest(end) {
             Err(broken) if matches!(broken.invariant, Invariant::I3 | Invariant::I12 | Invariant::I13) => {
                 return Err(at_end(broken));
             }
             rested => rested,
         };
-        let found = match self.unordered {
-            _ if rested.is_err() && !self.unordered => rested.map_err(at_end),
-            true => Err(self.refuted.take().unwrap_or_else(|| at_end(oops::restless()))),
-            false => self.core.compare_at_rest().map_err(at_end),
+        let found = match std::mem::take(&mut self.order) {
+            Openness::Refuted(index, broken) => Err((index, broken)),
+            _ => rested.and_then(|()| self.core.compare_at_rest()).map_err(at_end),
         };
         match found {
             Err(broken) if self.overlaps => match self.search_orders(tally) {
-                Some(()) => Ok(()),
-                // Which item a worker finds depends on what others have taken from the queue in the middle of
-                // operations: that is no order of whole operations, and is shown as a search not made.
-                None if self.refuted_work || self.obscure => {
+                Explained::Yes | Explained::Unknown => Ok(()),
+                Explained::No if self.obscure => {
                     tally.unordered += 1;
                     Ok(())
                 }
-                None => Err(broken),
+                Explained::No => Err(broken),
             },
             found => found,
         }
@@ -315,10 +349,14 @@ pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
     groups
 }
 
-/// Whether an operation decides more than once where it charges, so that no order of whole operations explains what it
-/// does beside others: tasks and mms, files, and pages that fall back to smaller ones.
-fn is_obscure(op: &Op) -> bool {
-    matches!(op, Op::Mm(_) | Op::Shmem(_) | Op::Page(_))
+/// Whether of two operations that overlapped the order shows only in what they leave behind: in which group a task is that
+/// is forked, which page a file has, who pays for one that is read.
+fn leaves_open(one: &Op, other: &Op) -> bool {
+    let file = |op: &Op| matches!(op, Op::Shmem(_));
+    let removes = |op: &Op| matches!(op, Op::Rmdir { .. } | Op::Work);
+    matches!((one, other), (Op::Mm(_), Op::Mm(_)))
+        || file(one) && (file(other) || removes(other))
+        || removes(one) && file(other)
 }
 
 /// Whether an operation makes, reparents or ends the kmem_caches of groups, where groups have some: work that it queues
@@ -329,25 +367,48 @@ fn concerns_caches(op: &Op) -> bool {
 
 /// Whether an operation changes a page's mapcount, or a statistic.
 fn maps(op: &Op) -> bool {
-    use stocktake_model::MmOp::{Event, MigrateCharges};
     matches!(
         op,
         Op::Mapped(_)
             | Op::Uncharge { .. }
             | Op::SwapOut { .. }
-            | Op::Mm(Event { .. } | MigrateCharges { .. })
+            | Op::Mm(MmOp::Event { .. } | MmOp::MigrateCharges { .. })
     )
 }
 
 /// Whether a step is a charge that was not forced and has succeeded.
 fn is_charge(step: &Step, observed: Outcome) -> bool {
+    is_plain_charge(step, observed)
+        || matches!(
+            (step.op, observed),
+            (
+                Op::SwapIn { .. }
+                    | Op::Mm(MmOp::Charge { .. } | MmOp::Socket { .. })
+                    | Op::Slab(SlabOp::Alloc { .. }),
+                Outcome::To(_)
+            )
+        )
+}
+
+/// The same of one whose answer does not say who pays.
+fn is_plain_charge(step: &Step, observed: Outcome) -> bool {
     match step.op {
         Op::Charge { force, .. } => !force && observed == Outcome::Done,
         Op::ObjCharge { force, .. } => !force && observed == Outcome::Done,
-        Op::SwapIn { .. }
-        | Op::Mm(stocktake_model::MmOp::Charge { .. } | stocktake_model::MmOp::Socket { .. }) => {
-            matches!(observed, Outcome::To(_))
+        Op::Mapped(MappedOp::MovePage { .. }) => observed == Outcome::Done,
+        // It was charged before somebody else was found in its place.
+        Op::Page(PageOp::Anon { .. }) if step.fail == Some(Failure::Insert) => {
+            observed == Outcome::Refused(Errno::Exist)
         }
+        Op::Page(PageOp::File { .. } | PageOp::Anon { .. }) => observed == Outcome::Done,
         _ => false,
+    }
+}
+
+/// Whether the group that an answer names may pay.
+fn pays(model: &Model, step: &Step, observed: Outcome) -> bool {
+    match observed {
+        Outcome::To(payer) => model.pays(step, payer),
+        _ => true,
     }
 }

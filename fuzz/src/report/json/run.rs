@@ -40,6 +40,7 @@ struct OverlapJson {
     extra_work: u64,
     checks_deferred: u64,
     orders_not_searched: u64,
+    orders_searched: u64,
 }
 
 #[derive(Serialize)]
@@ -79,6 +80,7 @@ pub fn run(run: &Run) -> String {
         extra_work: tally.extra_work,
         checks_deferred: tally.deferred,
         orders_not_searched: tally.unordered,
+        orders_searched: tally.reordered,
     };
     let engine = |engine: Engine, tally: Tally| EngineJson {
         name: engine.name(),

@@ -152,12 +152,13 @@ fn engines(run: &Run) -> String {
 /// How much lanes met, and what could not be checked because they did.
 fn overlap(tally: &Tally) -> String {
     format!(
-        "overlap: {} in the middle of an operation, {} run beside operations, {} put off to the end, {} not searched \
-         for an order",
+        "overlap: {} in the middle of an operation, {} run beside operations, {} put off to the end, {} searched for \
+         another order than that of the ends, {} of them in vain as there are too many",
         counted(tally.preemptions, "preemption"),
         counted(tally.extra_work, "queued item"),
         counted(tally.deferred, "check"),
-        counted(tally.unordered, "execution"),
+        counted(tally.reordered, "execution"),
+        tally.unordered,
     )
 }
 

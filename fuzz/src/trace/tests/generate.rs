@@ -121,7 +121,12 @@ impl Generator<'_> {
         };
         let op = match made {
             Made::Assertion(assertion) => {
-                return Step { action: Action::Assert(self.cpu, assertion), outcome: None, irq: false, line: 0 };
+                return Step {
+                    action: Action::Assert(self.cpu, assertion),
+                    outcome: None,
+                    irq: false,
+                    line: 0,
+                };
             }
             Made::Op(op) => op,
         };

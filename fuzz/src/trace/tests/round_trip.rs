@@ -79,8 +79,12 @@ fn steps_mean_what_they_say() {
     let (a, b) = (GroupId(1), GroupId(2));
     let mkdir = |new, parent, max, swap_max| Op::Mkdir { new, parent, max, swap_max };
     let charge = Op::Charge { new: ChargeId(0), group: b, pages: Pages(3), force: true };
-    let assertion =
-        |assertion, line| Step { action: Action::Assert(CpuId(1), assertion), outcome: None, irq: false, line };
+    let assertion = |assertion, line| Step {
+        action: Action::Assert(CpuId(1), assertion),
+        outcome: None,
+        irq: false,
+        line,
+    };
     let steps = vec![
         op(0, mkdir(a, GroupId::ROOT, Limit::pages(4), Limit::MAX), 2),
         op(0, mkdir(b, a, Limit::MAX, Limit::pages(0)), 3),

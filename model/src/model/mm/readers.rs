@@ -72,7 +72,7 @@ impl Model {
 impl Model {
     /// Where an event of an mm may be counted: wherever the mm may charge, and in a group of its tasks that has been
     /// removed and that no charge has looked at since. Without any task that binds it, perhaps nowhere.
-    pub(super) fn event_answers(&self, via: Via) -> Vec<Outcome> {
+    pub(in crate::model) fn event_answers(&self, via: Via) -> Vec<Outcome> {
         let mut groups = self.payers(via);
         let bound = self.mm_bound(via);
         let homes = self.mm_of(via).ok().and_then(|mm| self.mms.mms.get(mm)).map_or(&[][..], |mm| &mm.homes);

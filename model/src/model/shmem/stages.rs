@@ -51,6 +51,17 @@ impl Model {
         self.shmem.faults.iter().find(|fault| fault.cpu == cpu)
     }
 
+    /// Whether the fault that a CPU is in the middle of would fill a hole with a huge page.
+    pub fn fault_tries_huge(&self, cpu: CpuId) -> bool {
+        self.fault(cpu).is_some_and(|fault| fault.huge && fault.number.is_none())
+    }
+
+    /// The slots that the fault of a CPU reads next, and the group of its task.
+    pub(super) fn fault_reads(&self, cpu: CpuId) -> Option<(u32, GroupId)> {
+        let fault = self.fault(cpu).filter(|fault| fault.next == ShmemStage::Read)?;
+        Some((fault.number?, fault.group))
+    }
+
     fn fault_mut(&mut self, cpu: CpuId) -> Option<&mut Fault> {
         self.shmem.faults.iter_mut().find(|fault| fault.cpu == cpu)
     }
@@ -368,7 +379,7 @@ impl Model {
     }
 
     /// The page that the swap cache has for some slots, read into it if need be.
-    fn cached_page(&mut self, number: u32) -> Option<PageNo> {
+    pub(super) fn cached_page(&mut self, number: u32) -> Option<PageNo> {
         let swap = self.shmem.swap(number)?;
         if let Some(page) = swap.cached {
             return Some(page);
