@@ -110,17 +110,20 @@ fn json_of_a_run() {
 fn both_engines_hunt_unless_one_is_named() {
     let place = Place::workspace("both-engines", &[]);
     let args = ["run", "--executions", "60", "--format", "json"];
-    let json = place.run(&args).exits_after_hunting().json();
+    let json = place.run(&args).exits(0).json();
     let engines = json["engines"].as_array().unwrap();
     let names: Vec<&str> = engines.iter().map(|engine| engine["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["lockstep", "interleave"]);
     assert!(engines[0].get("overlap").is_none(), "one operation after the other");
     let overlap = &engines[1]["overlap"];
-    assert_eq!(keys(overlap), ["checks_deferred", "extra_work", "orders_not_searched", "preemptions"]);
+    assert_eq!(
+        keys(overlap),
+        ["checks_deferred", "extra_work", "orders_not_searched", "orders_searched", "preemptions"]
+    );
     assert!(overlap["preemptions"].as_u64().unwrap() > 0, "{overlap}");
     assert!(overlap["orders_not_searched"].as_u64() <= engines[1]["executions"].as_u64());
 
-    let text = place.run(&["run", "--executions", "60"]).exits_after_hunting().stdout;
+    let text = place.run(&["run", "--executions", "60"]).exits(0).stdout;
     let preemptions = overlap["preemptions"].as_u64().unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("overlap: ")).collect();
     assert_eq!(lines.len(), 1, "{text}");
@@ -136,15 +139,11 @@ fn the_same_whatever_the_number_of_jobs() {
     // Both engines, without and with something to find: what they find is another test's business.
     let both = &["--executions", "150"][..];
     let lanes = &["--engine", "interleave", "--fault", "P2", "--executions", "150"][..];
-    for (more, code) in [(clean, Some(0)), (FAULT, Some(1)), (both, None), (lanes, Some(1))] {
+    for (more, code) in [(clean, 0), (FAULT, 1), (both, 0), (lanes, 1)] {
         let json = |jobs| {
             let args = with(&["run", "--format", "json", "--seed", "3", "--jobs", jobs], more);
             let ran = place.run(&args);
-            let ran = match code {
-                Some(code) => ran.exits(code),
-                None => ran.exits_after_hunting(),
-            };
-            let mut json = ran.json();
+            let mut json = ran.exits(code).json();
             assert_eq!(json["jobs"].to_string(), jobs);
             for key in ["seconds", "jobs"] {
                 json.as_object_mut().unwrap().remove(key);

@@ -14,6 +14,11 @@ impl Lockstep {
     /// `own_stock`: whether the step could be served from the stocks of its CPU without touching a counter.
     pub(super) fn check_step(&self, action: &Step, observed: Outcome, own_stock: bool) -> Law {
         self.check_limit(action, observed, own_stock)?;
+        self.check_alone(action, observed)
+    }
+
+    /// Those that hold where no other operation was under way at the same time.
+    pub(super) fn check_alone(&self, action: &Step, observed: Outcome) -> Law {
         self.check_drained(action, observed)?;
         self.check_ids(action)?;
         self.check_slot_count(action)

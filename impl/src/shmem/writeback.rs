@@ -104,8 +104,9 @@ impl Machine {
             return Err(Errno::NoMem);
         }
         let slot = entry.first();
-        self.slots[slot].content.store(e, node.content.load(e));
+        // What is written after the page has become clean makes it dirty again, and is not lost.
         self.change_flags(e, folio, DIRTY, WRITEBACK);
+        self.slots[slot].content.store(e, node.content.load(e));
         self.slots[slot].map.store(e, COUNT | HAS_CACHE);
         self.add_to_swap_cache(e, folio, slot);
         // The page lock keeps everybody else from changing an index entry that is a page.

@@ -1,14 +1,12 @@
 //! Names that several lanes use: who may, while an operation of another lane is under way with the same.
 //!
 //! A name is consumed once. Which of two lanes consumes it is settled when its operation begins: the other one finds
-//! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time; whoever
-//! moves charges keeps both groups from being removed. So does, in lanes, a task that exits or migrates, for the group
-//! that it leaves: it hinders the removal until the middle of its operation, and the search of orders does not explain
-//! yet every removal that succeeds between that moment and the end.
+//! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time, and its
+//! mm stays while another lane asks about it; whoever moves charges keeps both groups from being removed.
 //!
-//! Two more things are not explained yet, and so do not overlap: two operations on files of shmem, whose stages the
-//! lockstep engine puts in every order instead; and the first half of a mapping or an unmapping beside another change
-//! of the same page's mapcount.
+//! One thing is not explained yet, and so does not overlap: two operations on files of shmem. The search of orders knows their
+//! [`parts`](super::parts) but for the page locks that are held while a page of the index is looked at. The lockstep engine puts
+//! the stages of faults in every order instead.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
@@ -57,7 +55,12 @@ impl Claims {
         self.wanted.clear();
         want(step, model, &mut self.wanted);
         let clash = |(claim, alone): &(Claim, bool)| {
-            self.held.iter().any(|(_, held, held_alone)| held == claim && (*alone || *held_alone))
+            // Of those who remove a group all but one find it gone.
+            let clash = |other_alone: bool| match claim {
+                Claim::Removal(_) => *alone != other_alone,
+                _ => *alone || other_alone,
+            };
+            self.held.iter().any(|(_, held, other_alone)| held == claim && clash(*other_alone))
         };
         if self.wanted.iter().any(clash) {
             return false;
@@ -101,9 +104,6 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
             );
         }
         Op::Shmem(_) => wanted.push((Claim::SwapCache, true)),
-        Op::Mapped(MappedOp::MapBegin { charge } | MappedOp::UnmapBegin { charge }) => {
-            wanted.push((Claim::Name(Kind::Charge, charge.0), true));
-        }
         Op::CpuDown { target }
         | Op::CpuUp { target }
         | Op::CpuIsolate { target }
@@ -121,12 +121,11 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         }
         Op::Mapped(MappedOp::MoveEnd { from, .. }) => wanted.push((Claim::Move(from), true)),
         Op::Mm(op) => {
-            if let Some(group) = left(&op).and_then(|task| model.task_group(task)) {
-                wanted.push((Claim::Removal(group), false));
-            }
             match op {
-                MmOp::MigrateCharges { group, .. } => {
-                    wanted.extend([(Claim::Removal(group), false), (Claim::Charges, true)]);
+                MmOp::MigrateCharges { task, group } => {
+                    let groups = model.task_group(task).into_iter().chain([group]);
+                    wanted.extend(groups.map(|group| (Claim::Removal(group), false)));
+                    wanted.push((Claim::Charges, true));
                 }
                 MmOp::Charge { .. } => wanted.push((Claim::Charges, false)),
                 _ => {}
@@ -142,6 +141,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
                 MmOp::Match { through: Via::Task(task), .. }
                 | MmOp::Get { of: Via::Task(task), .. }
                 | MmOp::Charge { through: Via::Task(task), .. }
+                | MmOp::Event { through: Via::Task(task), .. }
                 | MmOp::Use { of: task, .. } => wanted.push((Claim::MmOf(task), false)),
                 _ => {}
             }
@@ -165,18 +165,6 @@ pub(in crate::engine) fn consumed(op: &Op) -> Option<Kind> {
         }
         _ => return None,
     })
-}
-
-/// The task that leaves its group.
-fn left(op: &MmOp) -> Option<TaskId> {
-    match *op {
-        MmOp::Exit { task }
-        | MmOp::ExitBegin { task }
-        | MmOp::ExitEnd { task }
-        | MmOp::Migrate { task, .. }
-        | MmOp::MigrateCharges { task, .. } => Some(task),
-        _ => None,
-    }
 }
 
 /// The task that does something itself.

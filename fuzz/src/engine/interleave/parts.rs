@@ -414,6 +414,7 @@ fn nothing_to_do(op: &Op) -> Option<Outcome> {
             ShmemOp::Write { .. } | ShmemOp::Written { .. } | ShmemOp::Notify { .. } | ShmemOp::Punch { .. },
         ) => Some(Outcome::Done),
         Op::Shmem(ShmemOp::Out { .. }) => Some(Outcome::Refused(Errno::Busy)),
+        Op::Rmdir { .. } => Some(Outcome::Refused(Errno::NoDev)),
         // Somebody else has moved the process there.
         Op::Mm(MmOp::Migrate { .. }) => Some(Outcome::Done),
         _ => None,

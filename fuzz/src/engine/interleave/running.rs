@@ -377,7 +377,7 @@ impl Interleave {
         self.shared.board.flights[lane].borrow_mut().clear();
         self.shared.board.asks_nothing(lane);
         judged?;
-        self.check_calm(tally)?;
+        self.check_calm(lane, &step, outcome, tally)?;
         program.steps.get(index).map_or(Ok(()), |step| insisted(step, Some(outcome)))
     }
 

@@ -5,7 +5,7 @@ use crate::decode::{decode_lanes_into, random_lane_bytes};
 use crate::program::{Drive, Program};
 use crate::tally::Tally;
 use crate::trace::{self, Reading};
-use crate::violation::Violation;
+use crate::violation::{Invariant, Violation};
 use std::collections::BTreeMap;
 
 fn program(lines: &str) -> Program {
@@ -129,4 +129,50 @@ fn every_strategy_reaches_a_race() {
         });
         assert!(reached, "{name} never lets one drain meet the other");
     }
+}
+
+/// The violation that exploring a program finds, and whether the search of orders was asked before.
+fn explored(lines: &str) -> (Option<Box<Violation>>, bool) {
+    let mut tally = Tally::default();
+    let found = Interleave::new().run(&program(lines), &mut tally).err();
+    (found, tally.reordered > 0)
+}
+
+/// A usage that is read, added to and written back loses what another CPU adds meanwhile. Operations that decide more than
+/// once where they charge are no excuse for that.
+#[test]
+fn no_order_explains_a_lost_update() {
+    let before = "fault N1\n@0 mkdir A\n@0 t = task A\n@0 m = mm.get t\n@0 f = shmem.file\n@0 g = shmem.file\nparallel\n";
+    let pairs = [
+        "@0 a = mm.charge m 1\n@1 b = mm.charge m 1",
+        "@0 a = page.anon A\n@1 b = page.anon A",
+        "@0 shmem.fault f A\n@1 shmem.fault g A",
+        "@0 shmem.fault f A\n@1 a = mm.charge m 1",
+    ];
+    for pair in pairs {
+        let sound = before.replace("fault N1\n", "");
+        assert_eq!(explored(&format!("{sound}{pair}")).0, None, "{pair}");
+        let (found, _) = explored(&format!("{before}{pair}"));
+        let found = found.unwrap_or_else(|| panic!("{pair}: the lost update is not found"));
+        assert_eq!(found.invariant, Invariant::I1, "{pair}: {found:?}");
+    }
+}
+
+/// Answers that no order of the parts gives, though each of them is possible by itself.
+#[test]
+fn the_search_of_orders_refutes_answers() {
+    // Reclaim passes over what a punch beside a fault has left behind.
+    let (found, _) = explored(
+        "fault S23\n@0 f = shmem.file\n@0 shmem.fault f /\n@0 shmem.out f\nparallel\n@0 shmem.punch f\n@1 shmem.fault f /",
+    );
+    assert_eq!(found.map(|found| found.invariant), Some(Invariant::I8));
+    // Beside a migration a charge through the mm lands in the one group or in the other, and in no third one.
+    let moved = "@0 mkdir A\n@0 mkdir B\n@0 t = task A\n@0 m = mm.get t\nparallel\n@0 migrate t B\n@1 p = mm.charge m 1";
+    let (found, searched) = explored(moved);
+    assert_eq!((found, searched), (None, true));
+    // As long as a child is being forked its mm charges a group in which its parent was.
+    let forked = "@0 mkdir A\n@0 mkdir B\n@0 t = task A\n@0 c = fork.begin t\nparallel\n@0 migrate t B\n@1 p = mm.charge c 1";
+    assert_eq!(explored(forked).0, None);
+    let (found, searched) = explored(&format!("fault S2\n{forked}"));
+    assert_eq!((found.map(|found| found.invariant), searched), (Some(Invariant::I11), true));
 }

@@ -229,7 +229,17 @@ impl Interleave {
     }
 
     /// Check what has been touched, unless an operation under way is in the middle of changing it.
-    pub(super) fn check_calm(&mut self, tally: &mut Tally) -> Result<(), Box<Broken>> {
+    pub(super) fn check_calm(
+        &mut self,
+        lane: usize,
+        step: &Step,
+        observed: Outcome,
+        tally: &mut Tally,
+    ) -> Result<(), Box<Broken>> {
+        // The operation itself has been entered among those that have ended.
+        let alone = self.count_overlapped(lane, |_| true) == 1;
+        let swap_is_calm = swaps(&step.op)
+            && !self.crew.iter().filter_map(|member| member.busy).any(|(_, step)| swaps(&step.op));
         let board = &self.shared.board;
         let mut under_way = self.crew.iter().filter_map(|member| member.busy);
         board.maps.set(under_way.any(|(_, step)| maps(&step.op)));
@@ -256,7 +266,11 @@ impl Interleave {
             checks: core.checks,
             flight: Some(board),
         };
-        core.books.check_touched(&mut world)
+        core.books.check_touched(&mut world)?;
+        if swap_is_calm {
+            world.check_slots()?;
+        }
+        if alone { core.check_alone(step, observed) } else { Ok(()) }
     }
 
     /// Bring everything to rest. Faults that were begun before the lanes, and no lane has ended, are judged with the
@@ -363,6 +377,11 @@ fn leaves_open(one: &Op, other: &Op) -> bool {
 /// or finds decides what others do, and is not told by its answer.
 fn concerns_caches(op: &Op) -> bool {
     matches!(op, Op::Slab(_) | Op::Rmdir { .. } | Op::Work | Op::Grace)
+}
+
+/// Whether an operation takes or frees swap slots.
+fn swaps(op: &Op) -> bool {
+    matches!(op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. } | Op::Shmem(_))
 }
 
 /// Whether an operation changes a page's mapcount, or a statistic.
