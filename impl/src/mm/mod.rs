@@ -22,6 +22,7 @@ use crate::substrate::env::{Env, Failing, Label, Mark, Oops, What};
 use crate::substrate::units::Errno;
 use crate::substrate::word::{Lock, Word};
 use crate::{Fault, MmDesign};
+use std::collections::BTreeMap;
 
 /// A reference to a task.
 pub type TaskRef = Handle<Task>;
@@ -106,18 +107,44 @@ struct TaskList {
     /// By the number of the leader's slot in the arena.
     processes: Vec<Option<Process>>,
     /// The leaders of the children of each task, by the number of its slot.
-    children: Vec<Vec<TaskRef>>,
+    children: Vec<Children>,
     /// Children of init.
-    of_init: Vec<TaskRef>,
+    of_init: Children,
+    /// When each leader was born, by the number of its slot, and how many were.
+    births: Vec<u64>,
+    born: u64,
 }
 
+/// Leaders by their birth: one is taken out without a look at the others.
+type Children = BTreeMap<u64, TaskRef>;
+
 impl TaskList {
-    fn children(&mut self, of: Option<TaskRef>) -> &mut Vec<TaskRef> {
+    fn children(&mut self, of: Option<TaskRef>) -> &mut Children {
         let Some(parent) = of else { return &mut self.of_init };
         if self.children.len() <= parent.index() {
-            self.children.resize_with(parent.index() + 1, Vec::new);
+            self.children.resize_with(parent.index() + 1, Children::new);
         }
         &mut self.children[parent.index()]
+    }
+
+    /// A process is born.
+    fn add_child(&mut self, parent: Option<TaskRef>, leader: TaskRef) {
+        self.born += 1;
+        let birth = self.born;
+        if self.births.len() <= leader.index() {
+            self.births.resize(leader.index() + 1, 0);
+        }
+        self.births[leader.index()] = birth;
+        self.children(parent).insert(birth, leader);
+    }
+
+    /// A process has ended. A kernel thread is nobody's child here.
+    fn remove_child(&mut self, parent: Option<TaskRef>, leader: TaskRef) {
+        let Some(&birth) = self.births.get(leader.index()) else { return };
+        let children = self.children(parent);
+        if children.get(&birth) == Some(&leader) {
+            children.remove(&birth);
+        }
     }
 
     fn process(&mut self, leader: TaskRef) -> &mut Option<Process> {
@@ -162,6 +189,7 @@ impl Room {
         list.processes.clear();
         list.children.clear();
         list.of_init.clear();
+        list.born = 0;
         self.visited.init(0);
     }
 }

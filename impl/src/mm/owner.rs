@@ -98,7 +98,7 @@ impl Machine {
             Some(parent) => list.children.get(parent.index()),
             None => Some(&list.of_init),
         };
-        let near = children.into_iter().chain(siblings).flatten();
+        let near = children.into_iter().chain(siblings).flat_map(|leaders| leaders.values());
         if let Some(found) = near.copied().find(|&task| uses(task)) {
             return Some(found);
         }

@@ -50,7 +50,7 @@ impl Machine {
             // Kernel threads are children of kthreadd, which no search ever begins at.
             if !self.is_kthread(e, task) {
                 let parent = Handle::from_word(self.task(e, task).parent.load(e));
-                list.children(parent).push(task);
+                list.add_child(parent, task);
             }
         } else if let Some(process) = list.process(leader) {
             process.threads.push(task);
@@ -291,7 +291,7 @@ impl Machine {
         self.hand_on_children(e, &mut list, task, heir);
         if ended {
             let parent = Handle::from_word(self.task(e, leader).parent.load(e));
-            list.children(parent).retain(|&child| child != leader);
+            list.remove_child(parent, leader);
             *list.process(leader) = None;
             self.rcu.call(e, Callback::PutTask(leader));
         }
@@ -300,7 +300,7 @@ impl Machine {
     /// The children of a task that exits go to another thread of its process, or else to init.
     fn hand_on_children<E: Env>(&self, e: &E, list: &mut TaskList, from: TaskRef, to: Option<TaskRef>) {
         let orphans = std::mem::take(list.children(Some(from)));
-        for &child in &orphans {
+        for &child in orphans.values() {
             self.task(e, child).parent.store(e, word_of(to));
         }
         list.children(to).extend(orphans);
