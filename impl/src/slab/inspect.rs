@@ -92,8 +92,12 @@ impl Machine {
         self.unbound.peek().iter().any(|work| matches!(work, Work::Slab(SlabWork::Create(..))))
     }
 
-    /// Scheduled creations of caches of a group. `None` while a lane has the queue locked, in the middle of an operation.
+    /// Scheduled creations of caches of a group. `None` while a lane has the queue locked, or has taken an item about
+    /// caches from it that has not ended: that may be another one.
     pub fn creations_of(&self, memcg: MemcgRef) -> Option<usize> {
+        if self.slab.running.peek() != 0 {
+            return None;
+        }
         let queue = self.unbound.glance()?;
         let of = |work: &Work| matches!(work, Work::Slab(SlabWork::Create(_, group)) if *group == memcg);
         Some(queue.iter().filter(|work| of(work)).count())
