@@ -174,7 +174,7 @@ impl Machine {
         self.mm.reset(&config);
         self.cpus.truncate(config.cpus);
         self.cpus.extend((self.cpus.len()..config.cpus).map(CpuShared::new));
-        let counters = self.objcgs.capacity();
+        let counters = [self.objcgs.capacity(), self.slab.caches()];
         self.cpus.iter_mut().for_each(|cpu| cpu.reset(counters));
         cpus.clear();
         cpus.extend((0..config.cpus).map(Cpu::new));

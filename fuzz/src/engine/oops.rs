@@ -130,6 +130,7 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::CacheRoot
         | What::CacheMemcg
         | What::CacheRefs
+        | What::CacheRefMode
         | What::CacheStage
         | What::CacheDying
         | What::CacheShape

@@ -31,7 +31,7 @@ pub(crate) use byte_stock::ByteStock;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::substrate::arena::{Handle, Item};
 use crate::substrate::env::{Env, Label, What};
-use crate::substrate::percpu_ref::PercpuRef;
+use crate::substrate::percpu_ref::{Owners, PercpuRef};
 use crate::substrate::word::Word;
 
 /// A reference to an objcg.
@@ -56,7 +56,7 @@ impl Item for Objcg {
         let label = |what| Label::new(what, index);
         let word = |what| Word::new(label(what));
         Objcg {
-            refs: PercpuRef::empty(label(What::ObjcgRefs), label(What::ObjcgRefMode)),
+            refs: PercpuRef::empty(Owners::Objcgs, label(What::ObjcgRefs), label(What::ObjcgRefMode)),
             memcg: word(What::ObjcgMemcg),
             leftover: word(What::ObjcgLeftover),
             place: word(What::ObjcgPlace),

@@ -4,6 +4,7 @@ use super::{CacheRef, KmemCache, Slab, SlabRef, SlabWork, Stage};
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::arena::Handle;
+use crate::substrate::cpu::CpuShared;
 use crate::substrate::units::Pages;
 use crate::substrate::work::Work;
 
@@ -33,11 +34,11 @@ pub struct SlabView {
     pub objects: i64,
 }
 
-fn cache_view(node: &KmemCache) -> CacheView {
+fn view_of(node: &KmemCache, cpus: &[CpuShared]) -> CacheView {
     CacheView {
         root: Handle::from_word(node.root.peek()),
         memcg: Handle::from_word(node.memcg.peek()),
-        refs: node.refs.peek(),
+        refs: node.refs.total(cpus),
         stage: Stage::from_word(node.stage.peek()),
         pages: Pages(node.pages.peek() as u64),
     }
@@ -54,12 +55,12 @@ fn slab_view(node: &Slab) -> SlabView {
 impl Machine {
     /// A cache's words; `None` once it has been freed.
     pub fn cache_view(&self, cache: CacheRef) -> Option<CacheView> {
-        self.slab.caches.peek(cache).map(cache_view)
+        self.slab.caches.peek(cache).map(|node| view_of(node, &self.cpus))
     }
 
     /// The cache that lives in slot number `index` of the arena.
     pub fn cache_at(&self, index: usize) -> Option<(CacheRef, CacheView)> {
-        self.slab.caches.at(index).map(|(cache, node)| (cache, cache_view(node)))
+        self.slab.caches.at(index).map(|(cache, node)| (cache, view_of(node, &self.cpus)))
     }
 
     /// The slab that lives in slot number `index` of the arena.
@@ -69,7 +70,7 @@ impl Machine {
 
     /// Every cache that has not been freed.
     pub fn live_caches(&self) -> impl Iterator<Item = (CacheRef, CacheView)> {
-        self.slab.caches.live().map(|(cache, node)| (cache, cache_view(node)))
+        self.slab.caches.live().map(|(cache, node)| (cache, view_of(node, &self.cpus)))
     }
 
     /// Every slab that has not been freed.

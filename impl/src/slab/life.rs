@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::arena::{Handle, word_of};
 use crate::substrate::cpu::Cpu;
-use crate::substrate::env::{Env, Failing, Loop, Mark, Oops};
+use crate::substrate::env::{Env, Failing, Loop, Mark};
 use crate::substrate::rcu::Callback;
 use crate::substrate::units::{Errno, PAGE_SIZE};
 use crate::substrate::work::Work;
@@ -67,7 +67,7 @@ impl Machine {
     ) {
         let node = self.cache(e, cache);
         node.root.init(word_of(root));
-        node.refs.init(1);
+        node.refs.init(&self.cpus);
         node.stage.init(Stage::Active as i64);
         node.dying.init(0);
         let mut list = node.slabs.lock(e);
@@ -143,24 +143,24 @@ impl Machine {
                 self.css_put(e, memcg);
             }
         } else {
+            node.refs.kill(e);
             self.rcu.call(e, Callback::Slab(SlabCallback::Confirm(cache)));
         }
     }
 
     /// After another grace period every CPU counts in one place, and the base reference can go.
-    pub(super) fn confirm_kill<E: Env>(&self, e: &E, cache: CacheRef) {
-        self.cache(e, cache).stage.store(e, Stage::Confirmed as i64);
-        self.cache_put(e, cache, 1);
+    pub(super) fn confirm_kill<E: Env>(&self, e: &E, cpu: usize, cache: CacheRef) {
+        let node = self.cache(e, cache);
+        node.refs.switch(e, &self.cpus);
+        node.stage.store(e, Stage::Confirmed as i64);
+        self.cache_put(e, cpu, cache, 1);
     }
 
     /// Give references to a group's cache back; without any it is shut down, unless its root cache is being
     /// destroyed and does that itself.
-    pub(super) fn cache_put<E: Env>(&self, e: &E, cache: CacheRef, n: i64) {
+    pub(super) fn cache_put<E: Env>(&self, e: &E, cpu: usize, cache: CacheRef, n: i64) {
         let node = self.cache(e, cache);
-        let old = node.refs.sub(e, n);
-        if old < n {
-            e.oops(Oops::RefUnderflow(node.refs.label()));
-        } else if old == n {
+        if node.refs.put_many(e, &self.cpus, cpu, n) {
             let root = Handle::from_word(node.root.load(e));
             if root.is_none_or(|root| self.cache(e, root).dying.load(e) == 0) {
                 self.slab_queue(e, SlabWork::ShutDown(cache));

@@ -30,16 +30,16 @@ impl Machine {
             return root;
         };
         let counted = self.config.design.slab == SlabDesign::Caches53;
-        if counted && !self.cache(e, cache).refs.inc_not_zero(e) {
+        if counted && !self.cache(e, cache).refs.tryget(e, &self.cpus, cpu.id) {
             return root;
         }
         cache
     }
 
     /// Give the reference of [`Machine::memcg_cache_get`] back.
-    pub(super) fn memcg_cache_put<E: Env>(&self, e: &E, cache: CacheRef) {
+    pub(super) fn memcg_cache_put<E: Env>(&self, e: &E, cpu: &Cpu, cache: CacheRef) {
         if self.config.design.slab == SlabDesign::Caches53 && !self.is_root_cache(e, cache) {
-            self.cache_put(e, cache, 1);
+            self.cache_put(e, cpu.id, cache, 1);
         }
     }
 

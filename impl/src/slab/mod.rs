@@ -31,6 +31,7 @@ use crate::memcg::MemcgRef;
 use crate::substrate::arena::{Arena, Handle, Item};
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Label, What};
+use crate::substrate::percpu_ref::{Owners, PercpuRef};
 use crate::substrate::word::{Lock, Word};
 
 /// A reference to a kmem_cache.
@@ -49,7 +50,8 @@ pub struct KmemCache {
     /// The group that pays for its slabs; empty for a root cache. RCU.
     memcg: Word,
     /// One until it has been killed, and one for each page of its slabs. Not kept for root caches.
-    refs: Word,
+    /// `memcg_params.refcnt`.
+    refs: PercpuRef,
     stage: Word,
     /// A root cache that is being destroyed.
     dying: Word,
@@ -113,7 +115,11 @@ impl Item for KmemCache {
         KmemCache {
             root: word(What::CacheRoot),
             memcg: word(What::CacheMemcg),
-            refs: word(What::CacheRefs),
+            refs: PercpuRef::empty(
+                Owners::Caches,
+                Label::new(What::CacheRefs, index),
+                Label::new(What::CacheRefMode, index),
+            ),
             stage: word(What::CacheStage),
             dying: word(What::CacheDying),
             pages: word(What::CacheShape),
@@ -248,6 +254,11 @@ impl SlabRoom {
         }
     }
 
+    /// Caches that there is room for.
+    pub(crate) fn caches(&self) -> usize {
+        self.caches.capacity()
+    }
+
     fn slot(&self, root: &KmemCache, memcg: MemcgRef) -> &Word {
         &self.slots[root.row.peek() as usize * self.width + memcg.index()]
     }
@@ -257,7 +268,7 @@ impl Machine {
     pub(crate) fn slab_callback<E: Env>(&self, e: &E, cpu: &Cpu, callback: SlabCallback) {
         match callback {
             SlabCallback::Deactivated(cache) => self.slab_queue(e, SlabWork::Kill(cache)),
-            SlabCallback::Confirm(cache) => self.confirm_kill(e, cache),
+            SlabCallback::Confirm(cache) => self.confirm_kill(e, cpu.id, cache),
             SlabCallback::FreeSlab(slab) => self.free_slab(e, cpu.id, slab),
         }
     }

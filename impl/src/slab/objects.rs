@@ -37,7 +37,7 @@ impl Machine {
         }
         let cache = self.memcg_cache_get(e, cpu, root, memcg);
         let slab = self.take_place(e, cpu, cache);
-        self.memcg_cache_put(e, cache);
+        self.memcg_cache_put(e, cpu, cache);
         Ok((SlabObject { slab: slab?, objcg: None }, cache))
     }
 

@@ -75,9 +75,7 @@ impl Machine {
             charged?;
         }
         let counted = if e.fault(Fault::S19) { 1 } else { pages };
-        if node.refs.add(e, counted) <= 0 {
-            e.oops(Oops::Resurrected(node.refs.label()));
-        }
+        node.refs.get_many(e, &self.cpus, cpu.id, counted);
         Ok(())
     }
 
@@ -140,6 +138,6 @@ impl Machine {
                 Some(memcg) => self.memcg_uncharge(e, memcg, Pages(pages as u64)),
             }
         }
-        self.cache_put(e, cache, pages);
+        self.cache_put(e, cpu, cache, pages);
     }
 }

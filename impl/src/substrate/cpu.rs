@@ -6,7 +6,7 @@
 
 use super::env::{Label, What};
 use super::page_stock::PageStock;
-use super::percpu_ref::LocalCounts;
+use super::percpu_ref::AllLocalCounts;
 use super::word::{Lock, Word};
 use super::work::Work;
 use crate::obj_cgroup::ByteStock;
@@ -50,7 +50,7 @@ pub(crate) struct CpuShared {
     pub(crate) section: Word,
     /// This CPU's numbers of the counters that count on each CPU by itself. Only it changes them; they are added up
     /// when nobody does any more.
-    pub(crate) counts: LocalCounts,
+    pub(crate) counts: AllLocalCounts,
     /// Work bound to this CPU.
     pub(crate) queue: Lock<VecDeque<Work>>,
 }
@@ -67,14 +67,16 @@ impl CpuShared {
             online: word(What::CpuOnline),
             isolated: word(What::CpuIsolated),
             section: word(What::CpuSection),
-            counts: LocalCounts::default(),
+            counts: AllLocalCounts::default(),
             queue: Lock::new(Label::new(What::CpuQueue, id), VecDeque::new()),
         }
     }
 
-    /// As at the start, with room for so many counters of references.
-    pub(crate) fn reset(&mut self, counters: usize) {
-        self.counts.fit(counters);
+    /// As at the start, with room for so many counters of references of each kind.
+    pub(crate) fn reset(&mut self, counters: [usize; 2]) {
+        for (counts, counters) in self.counts.iter_mut().zip(counters) {
+            counts.fit(counters);
+        }
         for word in &self.cached {
             word.init(0);
         }

@@ -52,6 +52,7 @@ pub enum What {
     CacheRoot,
     CacheMemcg,
     CacheRefs,
+    CacheRefMode,
     CacheStage,
     CacheDying,
     CacheShape,

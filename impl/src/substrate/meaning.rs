@@ -165,6 +165,7 @@ impl What {
             What::CacheRoot => ("root cache", cache, Pointer(CacheGeneration)),
             What::CacheMemcg => ("memcg", cache, Pointer(MemcgGeneration)),
             What::CacheRefs => ("refs", cache, Number),
+            What::CacheRefMode => ("mode of refs", cache, Number),
             What::CacheStage => ("stage", cache, Number),
             What::CacheDying => ("dying bit", cache, Flag),
             What::CacheShape => ("shape", cache, Number),

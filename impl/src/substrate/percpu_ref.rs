@@ -39,7 +39,19 @@ impl Mode {
     }
 }
 
-/// The numbers of one CPU, one for each counter.
+/// Whose counters: each kind has numbers of its own on every CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owners {
+    /// objcgs.
+    Objcgs = 0,
+    /// kmem_caches of groups.
+    Caches = 1,
+}
+
+/// The numbers of one CPU of all kinds.
+pub(crate) type AllLocalCounts = [LocalCounts; 2];
+
+/// The numbers of one CPU, one for each counter of a kind.
 #[derive(Debug, Default)]
 pub(crate) struct LocalCounts(Box<[AtomicI64]>);
 
@@ -52,16 +64,28 @@ impl LocalCounts {
     }
 }
 
+/// Whom a reference is taken from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// Somebody who has one.
+    Held,
+    /// A counter that has not been killed.
+    Live,
+    /// A counter that is not at zero.
+    NotZero,
+}
+
 /// A counter. Its index says which of each CPU's numbers is its own.
 #[derive(Debug)]
 pub(crate) struct PercpuRef {
+    owners: Owners,
     count: Word,
     mode: Word,
 }
 
 impl PercpuRef {
-    pub(crate) fn empty(count: Label, mode: Label) -> PercpuRef {
-        PercpuRef { count: Word::new(count), mode: Word::new(mode) }
+    pub(crate) fn empty(owners: Owners, count: Label, mode: Label) -> PercpuRef {
+        PercpuRef { owners, count: Word::new(count), mode: Word::new(mode) }
     }
 
     /// The label under which changes are reported, with the sum before and after.
@@ -70,7 +94,7 @@ impl PercpuRef {
     }
 
     fn local<'c>(&self, cpu: &'c CpuShared) -> &'c AtomicI64 {
-        &cpu.counts.0[self.count.label().index as usize]
+        &cpu.counts[self.owners as usize].0[self.count.label().index as usize]
     }
 
     /// Begin with the base reference, before anybody else can see the object.
@@ -118,7 +142,7 @@ impl PercpuRef {
         cpus: &[CpuShared],
         cpu: usize,
         n: i64,
-        live: bool,
+        take: Take,
     ) -> Result<Option<i64>, ()> {
         if E::WATCHED {
             e.before(self.label(), Access::Update);
@@ -129,8 +153,12 @@ impl PercpuRef {
             let local = self.local(&cpus[cpu]);
             local.store(local.load(Ordering::Relaxed) + n, Ordering::Relaxed);
             None
-        } else if live {
+        } else if take == Take::Live {
             return Err(());
+        } else if take == Take::NotZero {
+            let count = self.count.raw();
+            let more = |count: i64| (count > 0).then_some(count + n);
+            Some(count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).map_err(drop)?)
         } else {
             Some(self.count.raw().fetch_add(n, Ordering::SeqCst))
         };
@@ -143,22 +171,39 @@ impl PercpuRef {
     /// Take a reference. Only for somebody who has one.
     #[inline]
     pub(crate) fn get<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize) {
-        if let Ok(Some(..=0)) = self.change(e, cpus, cpu, 1, false) {
+        self.get_many(e, cpus, cpu, 1);
+    }
+
+    /// Take several.
+    #[inline]
+    pub(crate) fn get_many<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize, n: i64) {
+        if let Ok(Some(..=0)) = self.change(e, cpus, cpu, n, Take::Held) {
             e.oops(Oops::Resurrected(self.label()));
         }
     }
 
     /// Take a reference unless the counter has been killed.
     pub(crate) fn tryget_live<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize) -> bool {
-        self.change(e, cpus, cpu, 1, true).is_ok()
+        self.change(e, cpus, cpu, 1, Take::Live).is_ok()
+    }
+
+    /// Take a reference unless there is none left.
+    pub(crate) fn tryget<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize) -> bool {
+        self.change(e, cpus, cpu, 1, Take::NotZero).is_ok()
     }
 
     /// Give a reference back; whether it was the last one.
     #[inline]
     pub(crate) fn put<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize) -> bool {
-        match self.change(e, cpus, cpu, -1, false) {
-            Ok(Some(..=0)) => e.oops(Oops::RefUnderflow(self.label())),
-            Ok(Some(1)) => return true,
+        self.put_many(e, cpus, cpu, 1)
+    }
+
+    /// Give several back; whether the last one was among them.
+    #[inline]
+    pub(crate) fn put_many<E: Env>(&self, e: &E, cpus: &[CpuShared], cpu: usize, n: i64) -> bool {
+        match self.change(e, cpus, cpu, -n, Take::Held) {
+            Ok(Some(old)) if old < n => e.oops(Oops::RefUnderflow(self.label())),
+            Ok(Some(old)) => return old == n,
             _ => {}
         }
         false
