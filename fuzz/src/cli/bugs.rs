@@ -92,7 +92,7 @@ fn with_engine(fault: Fault, engine: Engine, args: &Args) -> FaultHunt {
             jobs: args.jobs.unwrap_or_else(args::cores),
             limit,
             keep_going: false,
-            without: Without::default(),
+            without: Without::beside(fault),
         };
         let title = format!("{} with seed {seed} of {}", fault.id(), args.seeds);
         let report = hunt(&config, &Bar::new(&title, config.limit));

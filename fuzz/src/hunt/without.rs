@@ -3,6 +3,7 @@
 use crate::engine::operation_word;
 use crate::program::{Action, Program, Step};
 use crate::trace::{fix_up, operation_words};
+use stocktake_impl::Fault;
 
 /// Words of operations that programs of a hunt do without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,15 @@ impl Without {
             self.0.push(word);
         }
         Some(())
+    }
+
+    /// What breaks the design that a fault is planted into, without the fault: where kernel objects hold their group, a
+    /// removed one never dies.
+    pub fn beside(fault: Fault) -> Without {
+        match fault {
+            Fault::K2 | Fault::K3 | Fault::K4 | Fault::K5 => Without(vec!["rmdir"]),
+            _ => Without::default(),
+        }
     }
 
     /// The words.

@@ -17,7 +17,7 @@ fn found(fault: Fault) -> Vec<Program> {
             jobs: 2,
             limit: Limit::Executions(5000),
             keep_going: false,
-            without: Without::default(),
+            without: Without::beside(fault),
         };
         let minimized = hunt(&config, &()).findings.pop()?.minimized;
         assert!(!minimized.exhausted);
