@@ -254,6 +254,8 @@ impl Interleave {
             || self.strands()
             || self.crew.iter().any(|member| member.interrupted && member.busy.is_some())
             || board.holds(What::CacheSlabs)
+            // Whose ids the slots record cannot be looked up then.
+            || swap_is_calm && board.holds(What::IdTable)
             || self.core.books.is_disturbed(&self.core.machine, board)
         {
             tally.deferred += 1;
