@@ -67,8 +67,13 @@ impl Machine {
 
     /// Let the mm of a task charge a group to which the caller has a reference.
     fn task_update_memcg<E: Env>(&self, e: &E, task: TaskRef, new: MemcgRef) {
+        let _locked = self.task(e, task).alloc_lock.lock(e);
+        self.locked_update_memcg(e, task, new);
+    }
+
+    /// The same for a caller who holds the task's lock.
+    fn locked_update_memcg<E: Env>(&self, e: &E, task: TaskRef, new: MemcgRef) {
         let node = self.task(e, task);
-        let _locked = node.alloc_lock.lock(e);
         let mm = Handle::from_word(node.mm.load(e));
         match mm {
             Some(mm) if node.flags.load(e) & KTHREAD == 0 => self.mm_update_memcg(e, mm, Some(new)),
@@ -81,10 +86,18 @@ impl Machine {
         }
     }
 
-    /// A task was forked, or has a new mm: let that charge the group in which the task is.
+    /// A task was forked, or has a new mm: let that charge the group in which the task is. A migration changes the task's
+    /// group before it takes the task's lock to change what its mm charges: corrected, whoever has the lock either sees
+    /// the new group, or is overwritten.
     pub(super) fn mm_sync_memcg_from_task<E: Env>(&self, e: &E, cpu: usize, task: TaskRef) {
-        let memcg = self.task_get_css(e, cpu, task);
-        self.task_update_memcg(e, task, memcg);
+        if self.corrected(e) {
+            let _locked = self.task(e, task).alloc_lock.lock(e);
+            let memcg = self.task_get_css(e, cpu, task);
+            self.locked_update_memcg(e, task, memcg);
+        } else {
+            let memcg = self.task_get_css(e, cpu, task);
+            self.task_update_memcg(e, task, memcg);
+        }
     }
 
     /// The threads of a process have been moved.
