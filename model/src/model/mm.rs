@@ -521,7 +521,10 @@ impl Model {
             let of_this_process =
                 |task: &TaskId| self.mms.tasks.get(task.index()).is_some_and(|task| task.leader == leader);
             if mm.tasks.iter().all(of_this_process) {
-                mm.homes.clear();
+                // Threads that exit stay where they are, and may be the last that use the mm.
+                let exits = |task: &&Task| task.stage == Stage::Exiting;
+                let using = mm.tasks.iter().filter_map(|task| self.mms.tasks.get(task.index()));
+                mm.homes = using.filter(exits).map(|task| task.group).collect();
             }
             add(&mut mm.homes, to);
         }
