@@ -127,7 +127,8 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
                     wanted.extend(groups.map(|group| (Claim::Removal(group), false)));
                     wanted.push((Claim::Charges, true));
                 }
-                MmOp::Charge { .. } => wanted.push((Claim::Charges, false)),
+                // Of two that move one process the second finds it moved, and leaves its charges alone.
+                MmOp::Charge { .. } | MmOp::Migrate { .. } => wanted.push((Claim::Charges, false)),
                 _ => {}
             }
             if let Some(task) = actor(&op) {
