@@ -142,11 +142,11 @@ fn explored(lines: &str) -> (Option<Box<Violation>>, bool) {
 /// once where they charge are no excuse for that.
 #[test]
 fn no_order_explains_a_lost_update() {
-    let before = "fault N1\n@0 mkdir A\n@0 t = task A\n@0 m = mm.get t\n@0 f = shmem.file\n@0 g = shmem.file\nparallel\n";
+    let before = "fault N1\n@0 mkdir A\n@0 t = task A\n@0 m = mm.get t\n@0 f = shmem.file\nparallel\n";
     let pairs = [
         "@0 a = mm.charge m 1\n@1 b = mm.charge m 1",
         "@0 a = page.anon A\n@1 b = page.anon A",
-        "@0 shmem.fault f A\n@1 shmem.fault g A",
+        "@0 shmem.fault f A\n@1 b = page.anon A",
         "@0 shmem.fault f A\n@1 a = mm.charge m 1",
     ];
     for pair in pairs {
@@ -154,7 +154,8 @@ fn no_order_explains_a_lost_update() {
         assert_eq!(explored(&format!("{sound}{pair}")).0, None, "{pair}");
         let (found, _) = explored(&format!("{before}{pair}"));
         let found = found.unwrap_or_else(|| panic!("{pair}: the lost update is not found"));
-        assert_eq!(found.invariant, Invariant::I1, "{pair}: {found:?}");
+        // The unit is missing at once, or a counter goes below zero when both have given theirs back.
+        assert!(matches!(found.invariant, Invariant::I1 | Invariant::I3), "{pair}: {found:?}");
     }
 }
 
@@ -173,6 +174,10 @@ fn the_search_of_orders_refutes_answers() {
     // As long as a child is being forked its mm charges a group in which its parent was.
     let forked = "@0 mkdir A\n@0 mkdir B\n@0 t = task A\n@0 c = fork.begin t\nparallel\n@0 migrate t B\n@1 p = mm.charge c 1";
     assert_eq!(explored(forked).0, None);
-    let (found, searched) = explored(&format!("fault S2\n{forked}"));
-    assert_eq!((found.map(|found| found.invariant), searched), (Some(Invariant::I11), true));
+    let mut beside = program(&format!("fault S2\n{forked}"));
+    beside.header.drive = Drive::RoundRobin(1);
+    let mut tally = Tally::default();
+    let found = Interleave::new().run(&beside, &mut tally).err();
+    assert_eq!(found.map(|found| found.invariant), Some(Invariant::I11));
+    assert!(tally.reordered > 0, "the two overlap, so that an order was looked for");
 }
