@@ -162,6 +162,9 @@ impl<E: Env> Applier<'_, E> {
     }
 }
 
+/// A step, and what the machine answered.
+type Answered = (Step, Outcome);
+
 impl Lockstep {
     /// The groups whose books an operation may change, before the model has taken it in.
     pub(super) fn touch_shmem(&mut self, cpu: CpuId, op: &ShmemOp) {
@@ -289,10 +292,7 @@ impl Lockstep {
     }
 
     /// The same where operations have overlapped: what the stages answer is for the search of an order to explain.
-    pub(super) fn end_shmem_unjudged(
-        &mut self,
-        end: usize,
-    ) -> (Vec<(Step, Outcome)>, Result<(), Box<Broken>>) {
+    pub(super) fn end_shmem_unjudged(&mut self, end: usize) -> (Vec<Answered>, Result<(), Box<Broken>>) {
         let mut answers = Vec::new();
         while let Some(stage) = self.ready_stage() {
             self.touch_operands(&stage, Outcome::Done);

@@ -3,9 +3,8 @@
 //! Most operations have one part. Of those with several only the last one's answer is what was observed; what the others
 //! would have answered is free within what the specification allows. In parts are: a charge, which finds out who pays
 //! and then charges that group, whatever has become of it; fork and exit, in the halves that are operations of their own;
-//! swapping out, which takes slots
-//! before it knows whether they can be charged; a fault on a file, in its stages; a punch, which empties the index entry before the slots are given back; and reclaim
-//! of the swap cache, page by page.
+//! swapping out, which takes slots before it knows whether they can be charged; a fault on a file, in its stages; a
+//! punch, which empties the index entry before the slots are given back; and reclaim of the swap cache, page by page.
 
 use super::verdict::named_groups;
 use stocktake_model::{
@@ -141,20 +140,17 @@ impl Parts<'_> {
         }
         let wrote = version.filter(|_| model.admits(step).is_ok());
         model.commit(step, *outcome);
-        match step.op {
-            Op::Shmem(ShmemOp::Write { file }) => {
-                if let Some(version) = wrote {
-                    model.shmem_wrote(file, version);
-                }
+        let told = match (step.op, wrote, *slot) {
+            (Op::Shmem(ShmemOp::Write { file }), Some(version), _) => {
+                model.shmem_wrote(file, version);
+                true
             }
-            Op::Shmem(ShmemOp::Out { file }) => {
-                if slot.is_some_and(|slot| !model.swapped_to(file, slot)) {
-                    return;
-                }
-            }
-            _ => {}
+            (Op::Shmem(ShmemOp::Out { file }), _, Some(slot)) => model.swapped_to(file, slot),
+            _ => true,
+        };
+        if told {
+            self.go(At::Ended, model);
         }
-        self.go(At::Ended, model);
     }
 
     fn accepts(&self, model: &Model) -> bool {
