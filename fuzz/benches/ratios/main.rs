@@ -24,8 +24,10 @@ use report::Row;
 use sampling::Effort;
 use std::process::ExitCode;
 
-/// What is measured, by the name that asks for it.
-const GROUPS: [(&str, fn(Effort) -> Vec<Row>); 7] = [
+/// A part of what is measured: the name that asks for it, and what does it.
+type Group = (&'static str, fn(Effort) -> Vec<Row>);
+
+const GROUPS: [Group; 7] = [
     ("hot-path", hot_path::rows),
     ("two-threads", two_threads::rows),
     ("lockstep", lockstep::rows),
