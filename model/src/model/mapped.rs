@@ -60,7 +60,7 @@ impl Mapped {
         self.moves.clear();
     }
 
-    fn mapcount(&self, charge: ChargeId) -> u64 {
+    pub(super) fn mapcount(&self, charge: ChargeId) -> u64 {
         self.mapcounts.get(charge.index()).copied().unwrap_or(0)
     }
 

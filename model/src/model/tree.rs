@@ -206,7 +206,7 @@ impl Model {
     }
 
     pub(super) fn rmdir(&mut self, id: GroupId) {
-        let Some(group) = self.groups.get_mut(id.index()) else { return };
+        let Some(group) = self.groups.get_mut(id.index()).filter(|group| group.is_online()) else { return };
         group.life = GroupLife::Offlining;
         let parent = group.parent;
         self.offlining.push(id);

@@ -64,8 +64,11 @@ struct ViolationJson {
     engine: &'static str,
     design: String,
     fault: Option<String>,
-    execution: u64,
-    executions: u64,
+    /// Where a hunt that goes on past it has met it first, and how often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executions: Option<u64>,
     step: usize,
     steps_minimized: usize,
     trace: Option<String>,
@@ -105,11 +108,11 @@ pub fn run(run: &Run) -> String {
         goals: goals::counted(run.total().goals)
             .map(|(goal, hits)| GoalJson { name: goal.name, hits })
             .collect(),
-        violations: run.found.iter().map(violation).collect(),
+        violations: run.found.iter().map(|found| violation(found, run.keep_going)).collect(),
     })
 }
 
-fn violation(found: &Found) -> ViolationJson {
+fn violation(found: &Found, counted: bool) -> ViolationJson {
     let faults: Vec<&str> = found.program.header.faults.iter().map(|fault| fault.id()).collect();
     ViolationJson {
         invariant: found.violation.invariant.name(),
@@ -117,8 +120,8 @@ fn violation(found: &Found) -> ViolationJson {
         engine: found.engine.name(),
         design: found.program.header.design.to_string(),
         fault: (!faults.is_empty()).then(|| faults.join(",")),
-        execution: found.execution,
-        executions: found.times,
+        execution: counted.then_some(found.execution),
+        executions: counted.then_some(found.times),
         step: found.violation.step,
         steps_minimized: found.program.steps.len(),
         trace: found.path.as_deref().map(path),

@@ -178,7 +178,11 @@ impl Ledger {
             }
             Op::Rmdir { group } => {
                 let online = |entry: &&Entry| entry.parent == Some(group) && entry.life == GroupLife::Online;
-                Some(if self.groups.values().any(|entry| online(&entry)) { BUSY } else { DONE })
+                Some(match self.groups[&group].life {
+                    GroupLife::Online if self.groups.values().any(|entry| online(&entry)) => BUSY,
+                    GroupLife::Online => DONE,
+                    _ => NODEV,
+                })
             }
             Op::SetMax { group, max } if self.config.mode != Mode::V2 => {
                 Some(write_v1(max, max, self.groups[&group].memsw_max, self.usage(group)))
@@ -244,7 +248,9 @@ impl Ledger {
                 self.groups.insert(new, Entry::new(Some(parent), max, swap_max));
                 self.owners.insert(new, new);
             }
-            (Op::Rmdir { group }, Outcome::Done) => self.set_life(group, GroupLife::Offlining),
+            (Op::Rmdir { group }, Outcome::Done) if self.groups[&group].life == GroupLife::Online => {
+                self.set_life(group, GroupLife::Offlining);
+            }
             (Op::SetMax { group, max }, Outcome::Done) => {
                 self.groups.entry(group).and_modify(|entry| entry.max = max);
             }

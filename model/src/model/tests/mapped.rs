@@ -219,7 +219,7 @@ fn a_statistic_is_the_sum_over_the_folios() {
             model.commit(&step, answer);
             moved += u32::from(answer == DONE && matches!(op, Op::Mapped(MappedOp::MovePage { .. })));
             for number in 0..4 {
-                let mapped = (0..made).map(ChargeId).filter(|&charge| model.mappings(charge) > 0);
+                let mapped = (0..made).map(ChargeId).filter(|&charge| model.mapped.mapcount(charge) > 0);
                 let own =
                     mapped.filter_map(|charge| model.charge(charge)).filter(|(owner, _)| *owner == g(number));
                 let sizes: Vec<u64> = own.map(|(_, pages)| pages.0).collect();
