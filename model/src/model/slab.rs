@@ -264,7 +264,9 @@ impl Model {
                 let scheduled = self.schedules(cache, group) && fail != Some(Failure::Alloc);
                 if let Outcome::To(payer) = observed {
                     let charge = match self.slabs.rule {
-                        SlabRule::Objects => self.object_charge(cache, payer),
+                        // The objcg that was looked up; of one that nobody holds, whoever stands for it.
+                        SlabRule::Objects if self.bucket_alive(payer) => self.object_charge(cache, payer),
+                        SlabRule::Objects => self.slab_charge(cache, payer),
                         SlabRule::SlabsReparented | SlabRule::SlabsStay => self.slab_charge(cache, group),
                     };
                     self.alloc_slab_object(new, cache, group, charge);

@@ -289,7 +289,8 @@ impl Ledger {
             }
             (Op::Slab(SlabOp::DestroyCache { cache }), Outcome::Done) => drop(self.caches.remove(&cache)),
             (Op::Slab(SlabOp::Alloc { new, cache, .. }), Outcome::To(payer)) => {
-                let birth = self.standing_above(payer);
+                let alive = payer != ROOT && self.bucket_refs(payer) > 0;
+                let birth = if alive { payer } else { self.standing_above(payer) };
                 self.slab_objects.insert(new, (cache, birth, self.caches[&cache] + 8));
             }
             (Op::Slab(SlabOp::Free { object }), Outcome::Done) => drop(self.slab_objects.remove(&object)),
