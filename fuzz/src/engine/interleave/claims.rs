@@ -29,6 +29,8 @@ enum Claim {
     Moving(u16),
     /// Which pages are charged where: whoever moves those of an mm finds them before its task goes.
     Charges,
+    /// Where tasks are: a migration moves them first, and then what their mms charge, and is one part as yet.
+    Places,
     /// Files and the swap cache.
     SwapCache,
     /// Whether a CPU is up, and isolated.
@@ -129,6 +131,11 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
                 }
                 // Of two that move one process the second finds it moved, and leaves its charges alone.
                 MmOp::Charge { .. } | MmOp::Migrate { .. } => wanted.push((Claim::Charges, false)),
+                _ => {}
+            }
+            match op {
+                MmOp::Migrate { .. } => wanted.push((Claim::Places, true)),
+                MmOp::Socket { .. } => wanted.push((Claim::Places, false)),
                 _ => {}
             }
             if let Some(task) = actor(&op) {
