@@ -4,9 +4,10 @@
 //! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time, and its
 //! mm stays while another lane asks about it; whoever moves charges keeps both groups from being removed.
 //!
-//! One thing is not explained yet, and so does not overlap: two operations on files of shmem. The search of orders knows their
-//! [`parts`](super::parts) but for the page locks that are held while a page of the index is looked at. The lockstep engine puts
-//! the stages of faults in every order instead.
+//! Three things are not explained yet, and so do not overlap. Two operations on files of shmem: the search of orders knows
+//! their [`parts`](super::parts) but for the page locks that are held while a page of the index is looked at; the lockstep
+//! engine puts the stages of faults in every order instead. Two migrations, or one and a socket charge: a migration is one
+//! part as yet. A migration with charges beside whoever charges through an mm, or frees or moves pages.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
