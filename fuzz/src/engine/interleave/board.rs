@@ -232,9 +232,9 @@ impl Board {
     }
 
     /// Choose among lanes of which there is at least one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose(&self, current: Option<usize>, ready: Lanes) -> usize {
-        if ready.len() == 1 {
+        if ready.leaves_no_choice() {
             return ready.first();
         }
         self.points.set(self.points.get() + 1);
@@ -280,11 +280,16 @@ impl Board {
     }
 
     /// A word was changed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn written(&self, label: Label) {
         if self.somebody_waits() {
-            self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Grace(label));
+            self.wake_by_write(label);
         }
+    }
+
+    #[inline(never)]
+    fn wake_by_write(&self, label: Label) {
+        self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Grace(label));
     }
 
     pub(super) fn locked(&self, label: Label, lane: usize) {

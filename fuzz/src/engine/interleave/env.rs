@@ -82,6 +82,24 @@ impl LaneEnv<'_> {
         self.yielder.suspend(Signal::Waits);
     }
 
+    /// An access of an operation that is checked.
+    #[inline(never)]
+    fn watch(&self, label: Label, access: Access, old: i64, new: i64) {
+        if matches!(
+            label.what,
+            What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax | What::DrainMutex
+        ) {
+            self.see_limit(label, access, old, new);
+        }
+        if label.what == What::CpuFlushing {
+            self.board.flush_mark(self.lane, label.index as usize, access, new);
+        }
+        self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
+        if old != new && matches!(access, Access::Store | Access::Update) {
+            self.note(label, old, new);
+        }
+    }
+
     /// A word that a check looks at was changed.
     fn note(&self, label: Label, old: i64, new: i64) {
         if check::FOLLOWED & (1 << label.what as u8) != 0 {
@@ -190,28 +208,17 @@ impl Env for LaneEnv<'_> {
         }
     }
 
-    #[inline]
+    /// Small enough to become part of each access, where it is known what is done.
+    #[inline(always)]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
         if self.watched {
-            if matches!(
-                label.what,
-                What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax | What::DrainMutex
-            ) {
-                self.see_limit(label, access, old, new);
-            }
-            if label.what == What::CpuFlushing {
-                self.board.flush_mark(self.lane, label.index as usize, access, new);
-            }
-            self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
+            self.watch(label, access, old, new);
         }
         match access {
             Access::Load => {}
             Access::Store | Access::Update => {
                 if old != new {
                     self.board.written(label);
-                    if self.watched {
-                        self.note(label, old, new);
-                    }
                 }
             }
             Access::Lock => self.board.locked(label, self.lane),

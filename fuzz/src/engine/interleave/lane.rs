@@ -77,17 +77,17 @@ pub(super) struct Shared {
 
 pub(super) type Routine = Coroutine<(), Signal, (), DefaultStack>;
 
-/// The coroutines, each in its place but while it has been resumed.
+/// The coroutines. One that has been resumed, and has not yielded since, is borrowed.
 ///
 /// A lane that is preempted resumes the next one itself, if that is in the middle of an operation: half as many changes
 /// of stacks as over the engine. So the lanes that run are a chain from the engine to the one that runs now; a lane
-/// whose place is empty stands in that chain, and is come back to by what its followers yield.
+/// that is borrowed stands in that chain, and is come back to by what its followers yield.
 #[derive(Default)]
-pub(super) struct Routines([Cell<Option<Routine>>; SEATS]);
+pub(super) struct Routines([RefCell<Option<Routine>>; SEATS]);
 
 impl Routines {
     pub(super) fn put(&self, lane: usize, routine: Routine) {
-        self.0[lane].set(Some(routine));
+        *self.0[lane].borrow_mut() = Some(routine);
     }
 
     /// It goes, with whatever its stack holds.
@@ -99,14 +99,12 @@ impl Routines {
     /// stands in the chain already.
     #[inline]
     pub(super) fn resume(&self, lane: usize) -> Option<Signal> {
-        let mut routine = self.0[lane].take()?;
-        let said = match routine.resume(()) {
+        let mut place = self.0[lane].try_borrow_mut().ok()?;
+        Some(match place.as_mut()?.resume(()) {
             CoroutineResult::Yield(signal) => signal,
             // Only without a job.
             CoroutineResult::Return(()) => Signal::Ended,
-        };
-        self.0[lane].set(Some(routine));
-        Some(said)
+        })
     }
 }
 

@@ -41,7 +41,18 @@ impl Lanes {
 
     #[inline(always)]
     pub(super) fn len(self) -> usize {
-        self.0.count_ones() as usize
+        usize::from(ROWS[self.row()].len)
+    }
+
+    /// Whether exactly one lane is in it, or none.
+    #[inline(always)]
+    pub(super) fn leaves_no_choice(self) -> bool {
+        self.0 & self.0.wrapping_sub(1) == 0
+    }
+
+    #[inline(always)]
+    fn row(self) -> usize {
+        usize::from(self.0) % ROWS.len()
     }
 
     #[inline(always)]
@@ -62,13 +73,16 @@ impl Lanes {
     }
 
     /// The lane with so many others below it; counted again from the lowest if there are not so many.
-    ///
-    /// Looked up, as a loop that ends at random costs more than everything else at a point.
     #[inline(always)]
     pub(super) fn nth(self, n: usize) -> usize {
         let len = self.len();
-        let n = if n < len { n } else { n % len.max(1) };
-        usize::from(NTH[usize::from(self.0)][n & 7])
+        self.below(if n < len { n } else { n % len.max(1) })
+    }
+
+    /// The lane with so many others below it, of which there are so many.
+    #[inline(always)]
+    pub(super) fn below(self, n: usize) -> usize {
+        usize::from(ROWS[self.row()].lanes[n % MOST])
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = usize> {
@@ -76,22 +90,35 @@ impl Lanes {
     }
 }
 
-/// Of each set, its lanes in ascending order. No set is of all nine: an interrupt has the CPU of another lane.
-static NTH: [[u8; 8]; 512] = {
-    let mut table = [[0; 8]; 512];
+/// The most lanes in a set: an interrupt has the CPU of another lane.
+const MOST: usize = 8;
+
+/// What is asked of a set at each point. Looked up, as computers count bits in a dozen instructions unless they are
+/// told which model they are, and a loop that ends at random costs more than everything else at a point.
+#[derive(Clone, Copy)]
+struct Row {
+    /// In ascending order.
+    lanes: [u8; MOST],
+    len: u8,
+}
+
+/// Of each set.
+static ROWS: [Row; 512] = {
+    let mut rows = [Row { lanes: [0; MOST], len: 0 }; 512];
     let mut set = 0;
     while set < 512 {
         let (mut lane, mut n) = (0, 0);
         while lane < 9 {
-            if set >> lane & 1 != 0 && n < 8 {
-                table[set][n] = lane as u8;
+            if set >> lane & 1 != 0 && n < MOST {
+                rows[set].lanes[n] = lane as u8;
                 n += 1;
             }
             lane += 1;
         }
+        rows[set].len = n as u8;
         set += 1;
     }
-    table
+    rows
 };
 
 /// A point at which more than one lane can go on.
@@ -130,6 +157,14 @@ impl Strategy {
     /// The lane that runs next.
     #[inline]
     pub(super) fn choose(&mut self, point: &Point) -> usize {
+        match self {
+            Strategy::Random(random) => random.choose(point),
+            _ => self.choose_otherwise(point),
+        }
+    }
+
+    #[inline(never)]
+    fn choose_otherwise(&mut self, point: &Point) -> usize {
         match self {
             Strategy::Steady => point.steady(),
             Strategy::Random(random) => random.choose(point),

@@ -33,6 +33,6 @@ impl Random {
     #[inline]
     pub(super) fn choose(&mut self, point: &Point) -> usize {
         let n = self.below(point.ready.len());
-        point.ready.nth(n)
+        point.ready.below(n)
     }
 }
