@@ -61,6 +61,16 @@ impl Books {
         Ok(())
     }
 
+    /// A group that was freed, as booked already, has ended in this model as well (I12).
+    pub(crate) fn check_known_end(&self, world: &mut World<'_>, group: GroupId) -> Law {
+        let book = &self.groups[group.index()];
+        let ended = world.model.life(group) == Some(GroupLife::Ended);
+        if !book.freed || ended || world.model.ended(group).is_ok() {
+            return Ok(());
+        }
+        world.check_end_of_group(group, book)
+    }
+
     /// Nothing has been followed step by step: count everything, and book the groups that have been freed.
     pub(crate) fn catch_up(&mut self, world: &mut World<'_>, cpus: &[Cpu]) -> Law {
         self.count_again(world, cpus);

@@ -18,8 +18,8 @@ use std::rc::Rc;
 use stocktake_impl as machine;
 use stocktake_impl::{Cpu, Faults, Label, Machine, ObjcgDesign, SlabDesign, Wiring};
 use stocktake_model::{
-    Config, Failure, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran,
-    Reason, SlabCharge, SlabOp, SlabRule,
+    Config, Failure, Grade, GroupId, MappedOp, MmOp, Mode, Model, ObjectRule, Op, Outcome, Ran, Reason,
+    SlabCharge, SlabOp, SlabRule,
 };
 
 /// The engine's state, kept between runs so that a run allocates next to nothing.
@@ -417,24 +417,23 @@ impl Lockstep {
     }
 
     /// Whether the machine, which is at rest, agrees with another model. That is the model from now on.
-    pub(super) fn agrees_at_rest(&mut self, model: &Model) -> bool {
+    ///
+    /// # Errors
+    /// The first law that is broken if this is what should be there.
+    pub(super) fn agrees_at_rest(&mut self, model: &Model) -> Result<(), Box<Broken>> {
         self.model.clone_from(model);
         // What is wrong is found by the checks of everything.
         let _ = self.look(|_| true);
         self.offline_all(None);
-        for index in (1..self.bindings.groups.len()).rev() {
-            let group = GroupId(index as u16);
-            // The end of others is noticed by the checks.
-            let ended = self.model.life(group) == Some(GroupLife::Ended);
-            if self.books.group(group).freed && !ended && self.model.ended(group).is_err() {
-                return false;
-            }
-        }
         let mut world =
             World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };
+        for index in (1..self.bindings.groups.len()).rev() {
+            self.books.check_known_end(&mut world, GroupId(index as u16))?;
+        }
         // What has not been looked at since the last step is counted before anything is judged by it.
         self.books.count_again(&world, &self.cpus);
-        self.books.check_all(&mut world, &self.cpus).is_ok() && self.books.check_leaks(&world).is_ok()
+        self.books.check_all(&mut world, &self.cpus)?;
+        self.books.check_leaks(&world)
     }
 
     pub(super) fn checks(&self) -> Checks {

@@ -10,6 +10,25 @@ use stocktake_model::{
 
 type Law = Result<(), Box<Broken>>;
 
+/// What a limit is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    Memory,
+    MemoryAndSwap,
+    KernelMemory,
+}
+
+/// I10: a charge that took new pages from a counter, and was not forced, ended above its limit.
+pub(super) fn above_limit(counted: Counted, group: GroupId, usage: i64, max: i64) -> Box<Broken> {
+    let (aspect, of) = match counted {
+        Counted::Memory => ("limit", ""),
+        Counted::MemoryAndSwap => ("memsw-limit", " of memory and swap"),
+        Counted::KernelMemory => ("kmem-limit", " of kernel memory"),
+    };
+    let because = "the charge took new pages from the counter and was not forced";
+    Broken::new(Invariant::I10, aspect, Thing::Group(group), format!("at most {max}{of}"), usage, because)
+}
+
 impl Lockstep {
     /// `own_stock`: whether the step could be served from the stocks of its CPU without touching a counter.
     pub(super) fn check_step(&self, action: &Step, observed: Outcome, own_stock: bool) -> Law {
@@ -75,38 +94,19 @@ impl Lockstep {
         let mut level = Some(charged);
         while let Some(group) = level {
             let view = self.books.group(group).memcg.and_then(|memcg| self.machine.memcg(memcg));
-            if let Some(view) = view.filter(|view| view.usage > view.max) {
-                return Err(Broken::new(
-                    Invariant::I10,
-                    "limit",
-                    Thing::Group(group),
-                    format!("at most {}", view.max),
-                    view.usage,
-                    String::from("the charge took new pages from the counter and was not forced"),
-                ));
-            }
-            // v2 charges memory+swap nothing, and gives it no limit.
-            if let Some(view) = view.filter(|view| view.memsw_usage > view.memsw_max) {
-                return Err(Broken::new(
-                    Invariant::I10,
-                    "memsw-limit",
-                    Thing::Group(group),
-                    format!("at most {} of memory and swap", view.memsw_max),
-                    view.memsw_usage,
-                    String::from("the charge took new pages from the counter and was not forced"),
-                ));
-            }
-            // Only objects are charged there.
-            let objects = matches!(action.op, Op::ObjCharge { .. }) && self.model.counts_kmem();
-            if let Some(view) = view.filter(|view| objects && view.kmem_usage > view.kmem_max) {
-                return Err(Broken::new(
-                    Invariant::I10,
-                    "kmem-limit",
-                    Thing::Group(group),
-                    format!("at most {} of kernel memory", view.kmem_max),
-                    view.kmem_usage,
-                    String::from("the charge took new pages from the counter and was not forced"),
-                ));
+            if let Some(view) = view {
+                // v2 charges memory+swap nothing, and gives it no limit. Kernel memory is charged by objects alone.
+                let objects = matches!(action.op, Op::ObjCharge { .. }) && self.model.counts_kmem();
+                let limits = [
+                    (Counted::Memory, view.usage, view.max, true),
+                    (Counted::MemoryAndSwap, view.memsw_usage, view.memsw_max, true),
+                    (Counted::KernelMemory, view.kmem_usage, view.kmem_max, objects),
+                ];
+                for (counted, usage, max, judged) in limits {
+                    if judged && usage > max {
+                        return Err(above_limit(counted, group, usage, max));
+                    }
+                }
             }
             level = self.model.counter_parent(group);
         }

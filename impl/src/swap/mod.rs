@@ -87,6 +87,8 @@ impl Machine {
             return Err(Errno::NoMem);
         }
         let folio = self.folios.allocate(e).ok_or(Errno::NoMem)?;
+        // Whoever looks for the pages of an mm finds it from now on: it is in none.
+        self.folios.get(e, folio).page.mm.init(0);
         if memcg == self.root {
             e.mark(Mark::RootFolio);
         } else if let Err(errno) = self.try_charge(e, cpu, memcg, pages, force) {

@@ -8,6 +8,7 @@
 //! Inside that bound the specification leaves open which of the tasks' groups pays, so that designs can be compared:
 //! the group of any task, or one in which a task that shares the mm was while it was shared.
 
+mod migration;
 mod readers;
 
 use super::names::Names;
@@ -68,6 +69,8 @@ pub(super) struct Mms {
     threads: Names<Vec<TaskId>>,
     /// Events that each group has counted, by its number and that of the event.
     events: Vec<[u64; MmEvent::ALL.len()]>,
+    /// The migration that is under way.
+    migration: Option<migration::Migration>,
 }
 
 impl Mms {
@@ -77,6 +80,7 @@ impl Mms {
         self.mms.clear();
         self.threads.clear();
         self.events.clear();
+        self.migration = None;
     }
 
     fn new_mm(&mut self, maker: Option<TaskId>, home: GroupId) -> usize {
@@ -304,8 +308,11 @@ impl Model {
                 bound = self.parent(bound)?;
             }
         }
-        // What was charged while the maker was elsewhere is no escape: nothing runs in the new mm yet.
-        while mm.maker.is_some()
+        // What was charged while the maker was elsewhere is no escape: nothing runs in the new mm yet. Nor is what is
+        // charged while the tasks have moved and the mm has not followed.
+        let moving =
+            self.mms.migration.as_ref().is_some_and(|under_way| under_way.has_moved_one_of(&mm.tasks));
+        while (mm.maker.is_some() || moving)
             && !mm.homes.iter().all(|&home| self.is_below(self.first_online(home), bound))
         {
             bound = self.parent(bound)?;
@@ -370,7 +377,7 @@ impl Model {
             }
             (MmOp::ExitBegin { task }, Outcome::Done) => self.exit_begin(task),
             (MmOp::ExitEnd { task }, Outcome::Done) => self.exit_end(task),
-            (MmOp::Migrate { task, group }, Outcome::Done) => self.migrate(task, group),
+            (MmOp::Migrate { task, group }, Outcome::Done) => self.migrate(task, group, false),
             (MmOp::Get { new, of }, Outcome::Done) => {
                 if let Ok(mm) = self.mm_of(of) {
                     self.mms.users.make(new.index(), User { mm, exec: None });
@@ -378,10 +385,7 @@ impl Model {
             }
             (MmOp::Put { user }, Outcome::Done) => self.put_user(user),
             (MmOp::MigrateCharges { task, group }, Outcome::Is(moved)) => {
-                if moved {
-                    self.move_charges(task, group);
-                }
-                self.migrate(task, group);
+                self.migrate(task, group, moved);
             }
             (MmOp::Event { event, .. }, Outcome::To(group)) => self.count_event(group, event),
             (MmOp::Socket { new, pages, .. }, Outcome::To(group)) => {
@@ -503,31 +507,6 @@ impl Model {
         }
         self.leave_mm(task, found.mm);
         self.count_task(found.group, -1, 0);
-    }
-
-    fn migrate(&mut self, task: TaskId, to: GroupId) {
-        let Some(leader) = self.mms.tasks.get(task.index()).map(|task| task.leader) else { return };
-        let Some(threads) = self.mms.threads.get(leader.index()).cloned() else { return };
-        for thread in threads {
-            let Some(moved) = self.mms.tasks.get_mut(thread.index()).filter(|task| task.stage == Stage::Live)
-            else {
-                continue;
-            };
-            let from = std::mem::replace(&mut moved.group, to);
-            let mm = moved.mm.filter(|_| !moved.kthread);
-            self.count_task(from, -1, -1);
-            self.count_task(to, 1, 1);
-            let Some(mm) = mm.and_then(|mm| self.mms.mms.get_mut(mm)) else { continue };
-            let of_this_process =
-                |task: &TaskId| self.mms.tasks.get(task.index()).is_some_and(|task| task.leader == leader);
-            if mm.tasks.iter().all(of_this_process) {
-                // Threads that exit stay where they are, and may be the last that use the mm.
-                let exits = |task: &&Task| task.stage == Stage::Exiting;
-                let using = mm.tasks.iter().filter_map(|task| self.mms.tasks.get(task.index()));
-                mm.homes = using.filter(exits).map(|task| task.group).collect();
-            }
-            add(&mut mm.homes, to);
-        }
     }
 
     fn put_user(&mut self, user: MmUserId) {

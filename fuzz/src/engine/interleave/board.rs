@@ -163,8 +163,9 @@ impl Board {
         }
     }
 
-    /// An operation of a lane begins: it has asked for no drain.
-    pub(super) fn asks_nothing(&self, lane: usize) {
+    /// The operation of a lane is over: the books know what it has done, and the drains that it has asked for are nobody's.
+    pub(super) fn lands(&self, lane: usize) {
+        self.flights[lane].borrow_mut().clear();
         self.asked[lane].set(Lanes::default());
     }
 

@@ -4,10 +4,9 @@
 //! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time, and its
 //! mm stays while another lane asks about it; whoever moves charges keeps both groups from being removed.
 //!
-//! Three things are not explained yet, and so do not overlap. Two operations on files of shmem: the search of orders knows
+//! One thing is not explained yet, and so does not overlap: two operations on files of shmem. The search of orders knows
 //! their [`parts`](super::parts) but for the page locks that are held while a page of the index is looked at; the lockstep
-//! engine puts the stages of faults in every order instead. Two migrations, or one and a socket charge: a migration is one
-//! part as yet. A migration with charges beside whoever charges through an mm, or frees or moves pages.
+//! engine puts the stages of faults in every order instead.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
@@ -28,10 +27,6 @@ enum Claim {
     Move(GroupId),
     /// A page that is being moved.
     Moving(u16),
-    /// Which pages are charged where: whoever moves those of an mm finds them before its task goes.
-    Charges,
-    /// Where tasks are: a migration moves them first, and then what their mms charge, and is one part as yet.
-    Places,
     /// Files and the swap cache.
     SwapCache,
     /// Whether a CPU is up, and isolated.
@@ -95,10 +90,6 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         }
     });
     match step.op {
-        Op::Uncharge { .. }
-        | Op::SwapOut { .. }
-        | Op::Page(PageOp::FreeList { .. })
-        | Op::Mapped(MappedOp::ForceEmpty { .. }) => wanted.push((Claim::Charges, false)),
         Op::Rmdir { group } => wanted.push((Claim::Removal(group), true)),
         // A cache is destroyed after whoever frees its objects is through.
         Op::Slab(SlabOp::Free { object }) => {
@@ -117,36 +108,26 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
             wanted.extend([(Claim::Removal(from), false), (Claim::Removal(to), false)]);
         }
         Op::Mapped(MappedOp::MovePage { charge, .. }) => {
-            wanted.extend([(Claim::Moving(charge.0), true), (Claim::Charges, false)]);
+            wanted.push((Claim::Moving(charge.0), true));
             if let Some((from, _)) = model.charge(charge) {
                 wanted.push((Claim::Move(from), false));
             }
         }
         Op::Mapped(MappedOp::MoveEnd { from, .. }) => wanted.push((Claim::Move(from), true)),
         Op::Mm(op) => {
+            if let Some(task) = actor(&op) {
+                wanted.push((Claim::Acts(task), true));
+            }
             match op {
                 MmOp::MigrateCharges { task, group } => {
                     let groups = model.task_group(task).into_iter().chain([group]);
                     wanted.extend(groups.map(|group| (Claim::Removal(group), false)));
-                    wanted.push((Claim::Charges, true));
                 }
-                // Of two that move one process the second finds it moved, and leaves its charges alone.
-                MmOp::Charge { .. } | MmOp::Migrate { .. } => wanted.push((Claim::Charges, false)),
-                _ => {}
-            }
-            match op {
-                MmOp::Migrate { .. } => wanted.push((Claim::Places, true)),
-                MmOp::Socket { .. } => wanted.push((Claim::Places, false)),
-                _ => {}
-            }
-            if let Some(task) = actor(&op) {
-                wanted.push((Claim::Acts(task), true));
-            }
-            // Whoever asks about the mm of another task has found it where it stays meanwhile: in a vma, or under a lock.
-            match op {
                 MmOp::ExecCommit { exec } => {
                     wanted.extend(model.exec_of(exec).map(|task| (Claim::MmOf(task), true)));
                 }
+                // Whoever asks about the mm of another task has found it where it stays meanwhile: in a vma, or under
+                // a lock.
                 MmOp::Match { through: Via::Task(task), .. }
                 | MmOp::Get { of: Via::Task(task), .. }
                 | MmOp::Charge { through: Via::Task(task), .. }

@@ -5,9 +5,13 @@
 //! The search goes through the orders in depth, and remembers which progress of all operations has led to which model.
 //! An answer is accepted if it is the model's own, or one that the specification leaves open; a refusal also if the
 //! operation itself saw why, see [`super::limits`].
+//!
+//! An order that explains every answer, and not what is left behind, says more than the first answer that the order of
+//! the ends does not explain: what differs at rest is named then.
 
 use super::Interleave;
 use super::parts::{At, next_parts};
+use crate::check::Broken;
 use crate::tally::Tally;
 use std::collections::BTreeMap;
 use stocktake_model::Model;
@@ -22,12 +26,13 @@ struct Node {
 }
 
 /// What came of a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Explained {
     /// There is an order.
     Yes,
-    /// There is none.
+    /// There is none that explains what they answered.
     No,
+    /// There are some that do; this law is broken at rest by the first of them, and one by each of the others.
+    NotAtRest(Box<Broken>),
     /// There are too many to tell.
     Unknown,
 }
@@ -41,6 +46,7 @@ impl Interleave {
         let mut seen: BTreeMap<Vec<At>, Vec<Model>> = BTreeMap::new();
         let mut stack = vec![Node { progress: vec![At::Before; count], model: self.base.clone() }];
         let mut successors = Vec::new();
+        let mut at_rest = None;
         while let Some(Node { progress, model }) = stack.pop() {
             let known = seen.entry(progress.clone()).or_default();
             if known.contains(&model) {
@@ -52,12 +58,13 @@ impl Interleave {
             }
             tried += 1;
             if progress.iter().all(|at| *at == At::Ended) {
-                let mut at_rest = model.clone();
-                at_rest.shmem_at_rest();
-                if self.core.agrees_at_rest(&at_rest) {
-                    return Explained::Yes;
-                }
+                let mut rested = model.clone();
+                rested.shmem_at_rest();
                 known.push(model);
+                match self.core.agrees_at_rest(&rested) {
+                    Ok(()) => return Explained::Yes,
+                    Err(broken) => at_rest = at_rest.or(Some(broken)),
+                }
                 continue;
             }
             // The operation that ended first is tried first: it is on top of the stack.
@@ -71,7 +78,7 @@ impl Interleave {
             }
             known.push(model);
         }
-        Explained::No
+        at_rest.map_or(Explained::No, Explained::NotAtRest)
     }
 
     /// Whether an operation can do its next part: all that ended before it began are over.

@@ -3,13 +3,14 @@
 //! Most operations have one part. Of those with several only the last one's answer is what was observed; what the others
 //! would have answered is free within what the specification allows. In parts are: a charge, which finds out who pays
 //! and then charges that group, whatever has become of it; fork and exit, in the halves that are operations of their own;
-//! swapping out, which takes slots before it knows whether they can be charged; a fault on a file, in its stages; a
+//! a migration, thread by thread, and then what
+//! their mm charges; swapping out, which takes slots before it knows whether they can be charged; a fault on a file, in its stages; a
 //! punch, which empties the index entry before the slots are given back; and reclaim of the swap cache, page by page.
 
 use super::verdict::named_groups;
 use stocktake_model::{
     Bytes, CpuId, Errno, Failure, FileId, Grade, GroupId, GroupLife, MmOp, Model, Op, Outcome, Pages,
-    PunchLeft, Ran, ShmemOp, ShmemStage, SlabOp, Step, Witness,
+    PunchLeft, Ran, ShmemOp, ShmemStage, SlabOp, Step, TaskId, Witness,
 };
 
 /// An operation that has ended.
@@ -100,6 +101,10 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, to: &mut Vec<(At,
             | Op::Slab(SlabOp::Alloc { .. }),
             at,
         ) => parts.charge(at),
+        (Op::Mm(MmOp::Migrate { task, group }), at) => parts.migration(at, task, group, false),
+        (Op::Mm(MmOp::MigrateCharges { task, group }), at) => {
+            parts.migration(at, task, group, ended.outcome == Outcome::Is(true));
+        }
         (Op::Shmem(ShmemOp::Fault { file, group, huge }), at) => parts.fault(file, group, huge, at),
         (Op::Shmem(ShmemOp::Punch { file }), at) => parts.punch(file, at),
         (Op::Shmem(ShmemOp::Reclaim), at) => parts.reclaim(at),
@@ -165,7 +170,7 @@ impl Parts<'_> {
             return true;
         }
         if model.admits(step).is_err() {
-            return nothing_to_do(&step.op) == Some(*outcome);
+            return nothing_to_do(&step.op, *outcome);
         }
         model.first(step) == *outcome || model.allowed(step, &Blind).grade(*outcome) != Grade::Violation
     }
@@ -210,6 +215,33 @@ impl Parts<'_> {
         } else {
             model.commit_admitted(&self.ended.step, self.ended.outcome);
             self.go(At::Ended, model);
+        }
+    }
+}
+
+/// Migrations.
+impl Parts<'_> {
+    /// Thread by thread, then what their mm charges, then the charges that move along.
+    fn migration(&mut self, at: At, task: TaskId, to: GroupId, with_charges: bool) {
+        let mut model = self.admitting();
+        if at != At::Before {
+            // Found one by one: what comes to the mm meanwhile may be found too.
+            for charge in model.migration_may_find() {
+                let mut found = model.clone();
+                found.migration_finds(charge);
+                self.go(At::Half, found);
+            }
+            for page in 0..model.migration_pages().max(1) {
+                let mut model = model.clone();
+                let at = if model.migration_goes_on(page) { At::Half } else { At::Ended };
+                self.go(at, model);
+            }
+        } else if matches!(self.ended.outcome, Outcome::Refused(_)) || model.admits(&self.ended.step).is_err()
+        {
+            // Nothing is moved.
+            self.whole();
+        } else if self.accepts(&model) && model.migration_begins(task, to, with_charges) {
+            self.go(At::Half, model);
         }
     }
 }
@@ -403,16 +435,17 @@ impl Parts<'_> {
     }
 }
 
-/// What an operation answers that finds nothing to do, as another one came before it.
-fn nothing_to_do(op: &Op) -> Option<Outcome> {
+/// Whether an operation may answer this that finds nothing to do, as another one came before it.
+fn nothing_to_do(op: &Op, outcome: Outcome) -> bool {
     match op {
         Op::Shmem(
             ShmemOp::Write { .. } | ShmemOp::Written { .. } | ShmemOp::Notify { .. } | ShmemOp::Punch { .. },
-        ) => Some(Outcome::Done),
-        Op::Shmem(ShmemOp::Out { .. }) => Some(Outcome::Refused(Errno::Busy)),
-        Op::Rmdir { .. } => Some(Outcome::Refused(Errno::NoDev)),
-        // Somebody else has moved the process there.
-        Op::Mm(MmOp::Migrate { .. }) => Some(Outcome::Done),
-        _ => None,
+        ) => outcome == Outcome::Done,
+        Op::Shmem(ShmemOp::Out { .. }) => outcome == Outcome::Refused(Errno::Busy),
+        Op::Rmdir { .. } => outcome == Outcome::Refused(Errno::NoDev),
+        // Somebody else has moved the process there. Its charges are there too, or belong to others.
+        Op::Mm(MmOp::Migrate { .. }) => outcome == Outcome::Done,
+        Op::Mm(MmOp::MigrateCharges { .. }) => matches!(outcome, Outcome::Is(_)),
+        _ => false,
     }
 }

@@ -364,7 +364,9 @@ impl Interleave {
         self.shared.board.set_ready(lane, false);
         self.refresh(program);
         let Some(outcome) = outcome else {
-            return self.skipped_late(program, lane, index, tally);
+            // It did not find a group when it looked it up.
+            self.shared.board.lands(lane);
+            return self.skipped(program, lane, index, tally);
         };
         self.shared.log.tell(&self.shared.board, step.cpu.index(), index, || Happening::End(outcome));
         if !self.checked {
@@ -374,24 +376,10 @@ impl Interleave {
         }
         self.keep_names(lane);
         let judged = self.judge(lane, index, &step, outcome, tally);
-        self.shared.board.flights[lane].borrow_mut().clear();
-        self.shared.board.asks_nothing(lane);
+        self.shared.board.lands(lane);
         judged?;
         self.check_calm(lane, &step, outcome, tally)?;
         program.steps.get(index).map_or(Ok(()), |step| insisted(step, Some(outcome)))
-    }
-
-    /// An operation that did not find a group when it looked it up.
-    fn skipped_late(
-        &mut self,
-        program: &Program,
-        lane: usize,
-        index: usize,
-        tally: &mut Tally,
-    ) -> Result<(), Box<Broken>> {
-        self.shared.board.flights[lane].borrow_mut().clear();
-        self.shared.board.asks_nothing(lane);
-        self.skipped(program, lane, index, tally)
     }
 
     fn give_back(&mut self, lane: usize, step: &Step) -> Option<Outcome> {

@@ -20,6 +20,7 @@ use super::order::Explained;
 use super::parts::Ended;
 use crate::check::{Broken, InFlight, Thing, World, delegation};
 use crate::engine::oops;
+use crate::engine::step_laws::{Counted, above_limit};
 use crate::engine::witness::Seen;
 use crate::tally::Tally;
 use crate::violation::Invariant;
@@ -166,14 +167,12 @@ impl Interleave {
             && core.checks.has(Invariant::I10)
         {
             let group = core.books.group_at(refused.of.index as usize);
-            return Err(Broken::new(
-                Invariant::I10,
-                "limit",
-                Thing::Group(group),
-                format!("at most {}", refused.max),
-                refused.usage,
-                String::from("the charge took new pages from the counter, saw that, and was not forced"),
-            ));
+            let counted = match refused.of.what {
+                What::MemswUsage => Counted::MemoryAndSwap,
+                What::KmemUsage => Counted::KernelMemory,
+                _ => Counted::Memory,
+            };
+            return Err(above_limit(counted, group, refused.usage, refused.max));
         }
         let other = match step.op {
             Op::CpuDown { target } | Op::CpuUp { target } => target.index(),
@@ -236,8 +235,9 @@ impl Interleave {
         observed: Outcome,
         tally: &mut Tally,
     ) -> Result<(), Box<Broken>> {
-        // The operation itself has been entered among those that have ended.
-        let alone = self.count_overlapped(lane, |_| true) == 1;
+        // The operation itself has been entered among those that have ended, as the last.
+        let alone = self.crew[lane].began + 1 == self.outcomes.len()
+            && self.crew.iter().all(|member| member.busy.is_none());
         let swap_is_calm = swaps(&step.op)
             && !self.crew.iter().filter_map(|member| member.busy).any(|(_, step)| swaps(&step.op));
         let board = &self.shared.board;
@@ -313,11 +313,12 @@ impl Interleave {
         match found {
             Err(broken) if self.overlaps => match self.search_orders(tally) {
                 Explained::Yes | Explained::Unknown => Ok(()),
-                Explained::No if self.obscure => {
+                Explained::No | Explained::NotAtRest(_) if self.obscure => {
                     tally.unordered += 1;
                     Ok(())
                 }
                 Explained::No => Err(broken),
+                Explained::NotAtRest(broken) => Err(at_end(broken)),
             },
             found => found,
         }

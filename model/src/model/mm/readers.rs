@@ -46,19 +46,14 @@ impl Model {
         self.moving(task).iter().filter_map(|charge| self.charge(*charge)).map(|(_, pages)| pages).sum()
     }
 
-    fn moving(&self, task: TaskId) -> Vec<ChargeId> {
+    /// The charges that move with a task.
+    pub(super) fn moving(&self, task: TaskId) -> Vec<ChargeId> {
         let leader = self.leader_with_mm(task).and_then(|leader| self.mms.tasks.get(leader.index()));
         let Some((from, mm)) = leader.and_then(|leader| Some((leader.group, leader.mm?))) else {
             return Vec::new();
         };
         let is_there = |charge: &ChargeId| self.charge(*charge).is_some_and(|(group, _)| group == from);
         self.mms.mms[mm].pages.iter().copied().filter(is_there).collect()
-    }
-
-    pub(super) fn move_charges(&mut self, task: TaskId, to: GroupId) {
-        for charge in self.moving(task) {
-            self.folio_moved(charge, to);
-        }
     }
 
     /// What moves with a task: where from, and how much of it. Nothing if the task has no charges to move.

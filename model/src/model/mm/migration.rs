@@ -1,0 +1,129 @@
+//! A migration, and what it does one thing after the other.
+//!
+//! The threads of a process change their group one by one. Then their mm follows: until then it may charge where it did.
+//! Charges that move along are found first, and change their group last, page by page. In a sequence of whole operations
+//! nothing of this shows. One migration is under way at a time: whoever moves tasks has the lock of the tree.
+
+use super::{Stage, add};
+use crate::model::Model;
+use crate::{ChargeId, GroupId, TaskId};
+
+/// A migration under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Migration {
+    to: GroupId,
+    leader: TaskId,
+    /// Threads that move: those that do not exit.
+    threads: Vec<TaskId>,
+    /// How many of them have moved.
+    moved: usize,
+    /// Whether their mm charges the new group.
+    followed: bool,
+    /// Charges that move along and have not moved yet; `None` if charges stay where they are.
+    pages: Option<Vec<ChargeId>>,
+}
+
+impl Migration {
+    /// Whether one of these tasks has moved, and its mm has not followed yet.
+    pub(super) fn has_moved_one_of(&self, tasks: &[TaskId]) -> bool {
+        !self.followed && self.threads[..self.moved].iter().any(|thread| tasks.contains(thread))
+    }
+}
+
+impl Model {
+    /// The process of a task is moved from the beginning to the end.
+    pub(super) fn migrate(&mut self, task: TaskId, to: GroupId, with_charges: bool) {
+        if self.migration_begins(task, to, with_charges) {
+            while self.migration_goes_on(0) {}
+        }
+    }
+
+    /// A migration begins: which threads move is settled, and which pages, if the charges go along. `false` if another
+    /// one is under way, or there is nobody to move.
+    pub fn migration_begins(&mut self, task: TaskId, to: GroupId, with_charges: bool) -> bool {
+        if self.mms.migration.is_some() {
+            return false;
+        }
+        let Some(leader) = self.mms.tasks.get(task.index()).map(|task| task.leader) else { return false };
+        let Some(threads) = self.mms.threads.get(leader.index()) else { return false };
+        let runs = |thread: &TaskId| {
+            self.mms.tasks.get(thread.index()).is_some_and(|thread| thread.stage == Stage::Live)
+        };
+        let threads = threads.iter().copied().filter(runs).collect();
+        let pages = with_charges.then(|| self.moving(task));
+        self.mms.migration = Some(Migration { to, leader, threads, moved: 0, followed: false, pages });
+        true
+    }
+
+    /// What the migration that is under way may find besides: charged through the mm since it began.
+    pub fn migration_may_find(&self) -> Vec<ChargeId> {
+        let Some(Migration { leader, moved: 0, pages: Some(found), .. }) = &self.mms.migration else {
+            return Vec::new();
+        };
+        self.moving(*leader).into_iter().filter(|charge| !found.contains(charge)).collect()
+    }
+
+    /// The migration that is under way finds this charge too.
+    pub fn migration_finds(&mut self, charge: ChargeId) {
+        if let Some(Migration { pages: Some(pages), .. }) = &mut self.mms.migration {
+            pages.push(charge);
+        }
+    }
+
+    /// How many pages the migration that is under way moves, one by one in any order, once its tasks have moved.
+    pub fn migration_pages(&self) -> usize {
+        match &self.mms.migration {
+            Some(Migration { followed: true, pages: Some(pages), .. }) => pages.len(),
+            _ => 0,
+        }
+    }
+
+    /// The next part of the migration that is under way; of its pages the one of this number among those that are left.
+    /// `false` if it is over with that.
+    pub fn migration_goes_on(&mut self, page: usize) -> bool {
+        let Some(mut migration) = self.mms.migration.take() else { return false };
+        let to = migration.to;
+        if let Some(&thread) = migration.threads.get(migration.moved) {
+            migration.moved += 1;
+            self.thread_moves(thread, to);
+        } else if !migration.followed {
+            migration.followed = true;
+            self.mm_follows(&migration);
+        } else if let Some(pages) = migration.pages.as_mut().filter(|pages| page < pages.len()) {
+            self.folio_moved(pages.remove(page), to);
+        }
+        let over = migration.moved == migration.threads.len()
+            && migration.followed
+            && migration.pages.as_ref().is_none_or(Vec::is_empty);
+        if !over {
+            self.mms.migration = Some(migration);
+        }
+        !over
+    }
+
+    fn thread_moves(&mut self, thread: TaskId, to: GroupId) {
+        let Some(moved) = self.mms.tasks.get_mut(thread.index()) else { return };
+        let from = std::mem::replace(&mut moved.group, to);
+        self.count_task(from, -1, -1);
+        self.count_task(to, 1, 1);
+    }
+
+    /// The mm of the threads that have moved charges where they are now.
+    fn mm_follows(&mut self, migration: &Migration) {
+        for thread in &migration.threads {
+            let task = self.mms.tasks.get(thread.index()).filter(|task| !task.kthread);
+            let Some(mm) = task.and_then(|task| task.mm).and_then(|mm| self.mms.mms.get_mut(mm)) else {
+                continue;
+            };
+            let of_this_process = |task: &TaskId| {
+                self.mms.tasks.get(task.index()).is_some_and(|task| task.leader == migration.leader)
+            };
+            if mm.tasks.iter().all(of_this_process) {
+                // Threads that exit stay where they are, and may be the last that use the mm.
+                let using = mm.tasks.iter().filter_map(|task| self.mms.tasks.get(task.index()));
+                mm.homes = using.filter(|task| task.stage == Stage::Exiting).map(|task| task.group).collect();
+            }
+            add(&mut mm.homes, migration.to);
+        }
+    }
+}
