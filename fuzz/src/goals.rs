@@ -105,6 +105,7 @@ goals! {
         MemswRolledBack, "memsw-rolled-back", "v1: memory refuses a charge, and memory+swap is given back";
         MemswTransferred, "memsw-transferred", "v1: a swap slot takes over a page's charge to memory+swap";
         MemswToAncestor, "memsw-to-ancestor", "v1: a removed group's charge to memory+swap goes to an ancestor with its slot";
+        SwapCacheTransferred, "swap-cache-transferred", "v1: a page leaves the swap cache, and its slots take over its charge";
         MemswTakenBack, "memsw-taken-back", "v1: a page is charged again, and its slot's charge goes back";
         LimitsOutOfOrder, "limits-out-of-order", "v1: a memory limit above that of memory+swap is refused";
         LimitBusy, "limit-busy", "a v1 limit below the usage is refused";
@@ -181,6 +182,7 @@ goals! {
         FailedFaultRaced, "failed-fault-raced", "a fault fails after its index entry has changed";
     }
     elsewhere {
+        SwappedOutUncharged, "swapped-out-uncharged", "v1: a page that was read and never charged leaves the swap cache";
         ObjcgWalkUpKilled, "objcg-walk-up-killed", "overlapping operations: the objcg of a group is found, but it has just been killed";
         KmemRefused, "kmem-refused", "objcg=page-kmem, v1: the kmem counter refuses, and the memory counter is given back";
         KmemForced, "kmem-forced", "objcg=page-kmem, v1: a charge that may not fail goes above the limit of kernel memory";

@@ -199,6 +199,8 @@ faults! {
         "a memcg id is given back only when its group is freed, so that page cache pins it";
     B41, "B41", "cae3af62b33a, Linux 5.12",
         "swap-in gives the swap charge back although the slot lives on, as only v1 may";
+    B71, "B71", "fix of swap_cgroup_record posted in January 2026",
+        "v1: a page that stays in the swap cache and is swapped out again records slots that are recorded already";
     B72, "B72", "9acbe135588e, Linux 5.13, the order of charge and insertion",
         "a page that is charged and cannot be inserted into the swap cache is freed without being uncharged";
     U1, "U1", "this project, after mem_cgroup_uncharge_list",
@@ -245,7 +247,7 @@ impl Fault {
             }
             Fault::S20 => Design { charge: ChargeDesign::TryCommit, ..chosen },
             Fault::S22 => Design { shmem: ShmemDesign::EexistOnly, ..chosen },
-            Fault::S24 => Design { shmem: ShmemDesign::Linux54, ..chosen },
+            Fault::S24 | Fault::B71 => Design { shmem: ShmemDesign::Linux54, ..chosen },
             Fault::B72 => Design { shmem: ShmemDesign::Final, ..chosen },
             Fault::B10 => Design { drain: DrainDesign::Wait, ..chosen },
             _ => chosen,

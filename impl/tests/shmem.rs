@@ -35,7 +35,7 @@ fn swap_out(machine: &Machine, cpu: &mut Cpu, memcg: MemcgRef) -> usize {
     assert_eq!(machine.shmem_fault(&E, cpu, F, memcg, false), Ok(ShmemRead::Content(0)));
     assert!(machine.shmem_write(&E, cpu, F, 5));
     let (slot, payer) = machine.shmem_writepage(&E, cpu, F).expect("there is a slot");
-    assert_eq!((payer, machine.index_entry(F)), (memcg, IndexView::Swap(slot)));
+    assert_eq!((payer, machine.index_entry(F)), (Some(memcg), IndexView::Swap(slot)));
     machine.reclaim_swap_cache(&E, cpu);
     slot
 }

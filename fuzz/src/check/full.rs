@@ -17,7 +17,8 @@ impl Books {
         self.check_touched(world)?;
         self.check_folios(world)?;
         self.check_sums(world)?;
-        world.check_slots()
+        world.check_slots()?;
+        self.check_records(world)
     }
 
     /// Everything is at rest: what nobody holds must be gone (I6).
@@ -126,6 +127,24 @@ impl Books {
         Ok(())
     }
 
+    /// I7, slot by slot: each group is recorded for as many as the model says, counted from the records.
+    fn check_records(&self, world: &World<'_>) -> Law {
+        let mut recorded = vec![0i64; self.groups.len()];
+        for (_, record) in world.machine.used_slots() {
+            if let Some(memcg) = world.machine.memcg_with_id(record) {
+                recorded[self.group_of(memcg).index()] += 1;
+            }
+        }
+        for (index, found) in recorded.into_iter().enumerate() {
+            let group = GroupId(index as u16);
+            let expected = world.model.holders(group).slots as i64;
+            world.law(Invariant::I7, "recorded", Thing::Group(group), (expected, found), || {
+                String::from("slots whose record names the group")
+            })?;
+        }
+        Ok(())
+    }
+
     /// I2.
     fn check_sums(&self, world: &World<'_>) -> Law {
         if !world.checks.has(Invariant::I2) {
@@ -168,9 +187,13 @@ impl Books {
 impl World<'_> {
     /// I7 and I8 for the slots: as many are in use as the model says, and each records a group that exists.
     pub(crate) fn check_slots(&self) -> Law {
-        let mut used = 0;
+        let (mut used, mut unrecorded) = (0, 0);
         for (slot, record) in self.machine.used_slots() {
             used += 1;
+            if record == 0 && self.counts_memsw() {
+                unrecorded += 1;
+                continue;
+            }
             if self.machine.memcg_with_id(record).is_none() && self.checks.has(Invariant::I7) {
                 return Err(Broken::new(
                     Invariant::I7,
@@ -182,6 +205,10 @@ impl World<'_> {
                 ));
             }
         }
+        let pages_pay = self.model.slots_unrecorded() as i64;
+        self.law(Invariant::I7, "unrecorded", Thing::SwapSlots, (pages_pay, unrecorded), || {
+            String::from("slots whose page in the swap cache is charged instead of them")
+        })?;
         let expected = self.model.slots_used() as i64;
         self.law(Invariant::I8, "slots", Thing::SwapSlots, (expected, used), || {
             String::from("slots that the program has swapped out and not freed")

@@ -43,6 +43,7 @@ pub(super) struct Args {
     #[arg(long)]
     keep_going: bool,
     /// Leave these operations out of all programs, by their words in traces, so that what is known does not hide the rest
+    /// [default: those that break the design of the fault without it]
     #[arg(long, value_name = "WORD,…", value_parser = args::without)]
     without: Option<Without>,
     /// Which sequence of programs to run; the same seed runs the same programs [default: 1]
@@ -96,7 +97,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Problem> {
         seed: args.seed.unwrap_or(USUAL_SEED),
         jobs,
         keep_going: args.keep_going,
-        without: args.without.clone().unwrap_or_default(),
+        without: args.without.clone().or(args.fault.map(Without::beside)).unwrap_or_default(),
         faults: args.fault.into_iter().collect(),
         regressions: on_threads(jobs, corpus::replay_regressions)?,
         hunts: Vec::new(),

@@ -241,7 +241,7 @@ impl Weights {
             _ if subject & 0x60 == 0 => OF_TASKS,
             0 => OF_FOLIOS,
             1 => OF_OBJECTS,
-            2 if mode == Mode::V2 && subject & 0x18 != 0 => OF_FILES,
+            2 if subject & 0x18 != 0 && (mode == Mode::V2 || subject & 0x80 != 0) => OF_FILES,
             2 if mode == Mode::V2 || subject & 0x80 != 0 => OF_SWAP,
             2 => OF_MAPPED,
             _ if subject & 0x60 == 0x60 => OF_SLABS,

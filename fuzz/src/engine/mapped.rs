@@ -5,8 +5,8 @@ use super::hunting::Write;
 use super::lockstep::Lockstep;
 use crate::goals::{Goal, Seen};
 use crate::tally::Tally;
-use stocktake_impl::{Env, Label, STAT_CPUS, What};
-use stocktake_model::{Errno, GroupId, MappedOp, Op, Outcome, PageOp, Pages, Step};
+use stocktake_impl::{Env, FileRef, FolioRef, IndexView, Label, STAT_CPUS, What};
+use stocktake_model::{Errno, GroupId, MappedOp, Op, Outcome, PageOp, Pages, ShmemPlace, Step};
 
 impl<E: Env> Applier<'_, E> {
     /// Run one of the room's operations on the machine.
@@ -91,6 +91,27 @@ impl Lockstep {
             let owner: Option<GroupId> = owner.map(|memcg| self.books.group_of(memcg));
             if let Some(owner) = owner.filter(|&owner| owner != group) {
                 self.model.folio_moved(charge, owner);
+            }
+        }
+        for place in self.model.shmem_places_of(group) {
+            let owner = self.folio_at(place).and_then(|folio| self.machine.folio_owner(folio));
+            let owner = owner.map(|memcg| self.books.group_of(memcg));
+            if let Some(owner) = owner.filter(|&owner| owner != group) {
+                self.model.shmem_page_moved(place, owner);
+            }
+        }
+    }
+
+    fn folio_at(&self, place: ShmemPlace) -> Option<FolioRef> {
+        match place {
+            ShmemPlace::Index(file) => match self.machine.index_entry(FileRef(file.index())) {
+                IndexView::Page(folio) => Some(folio),
+                IndexView::Swap(_) | IndexView::Empty => None,
+            },
+            ShmemPlace::SwapCache(number) => self.machine.cached_folio(number as usize),
+            ShmemPlace::Fault(cpu) => {
+                let mut faults = self.bindings.faults.iter();
+                faults.find(|(of, _)| *of == cpu.index()).and_then(|(_, fault)| fault.folio())
             }
         }
     }

@@ -59,6 +59,13 @@ pub(super) fn judge(engine: &Lockstep, oops: Oops) -> Result<(), Box<Broken>> {
             "a record that names a group",
             format!("id {} names nobody", label.index),
         ),
+        Oops::RecordedTwice(label) => (
+            Invariant::I7,
+            "recorded-twice",
+            label,
+            "a slot that is recorded to nobody",
+            String::from("it was recorded to a group already"),
+        ),
     };
     if !engine.checks().has(invariant) {
         return Ok(());

@@ -107,7 +107,7 @@ impl<E: Env> Applier<'_, E> {
             ShmemOp::Out { file } => match m.shmem_writepage(e, cpu, file_of(file)) {
                 Ok((slot, memcg)) => {
                     self.bindings.swapped_to = Some(slot as u32);
-                    Outcome::To(self.books.group_of(memcg))
+                    memcg.map_or(Outcome::Done, |memcg| Outcome::To(self.books.group_of(memcg)))
                 }
                 Err(errno) => refused(errno),
             },
@@ -190,7 +190,7 @@ impl Lockstep {
         };
         if let Some(file) = file {
             groups.extend(self.model.shmem_owner(file));
-            groups.extend(self.model.swapped_file(file).map(|(_, recorded)| recorded));
+            groups.extend(self.model.swapped_file(file).and_then(|(_, recorded)| recorded));
         }
         groups.into_iter().for_each(|group| self.touch_levels(group));
     }
@@ -223,7 +223,7 @@ impl Lockstep {
     pub(super) fn notice_shmem(&mut self, action: &Step, observed: Outcome) {
         let Op::Shmem(op) = action.op else { return };
         match (op, observed) {
-            (ShmemOp::Out { file }, Outcome::To(_)) => {
+            (ShmemOp::Out { file }, Outcome::To(_) | Outcome::Done) => {
                 if let Some(slot) = self.bindings.swapped_to {
                     self.model.swapped_to(file, slot);
                 }

@@ -4,6 +4,7 @@ use super::page::Told;
 use super::stat::Stat;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
+use crate::substrate::arena::Handle;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Mark};
 use crate::substrate::word::Held;
@@ -127,8 +128,9 @@ impl Machine {
 
     /// The group that the page is charged to, if it is.
     pub(crate) fn charged_to<E: Env>(&self, e: &E, node: &Folio) -> Option<MemcgRef> {
-        let memcg = node.group(node.memcg.load(e));
-        (node.page.used.load(e) != 0).then_some(memcg)
+        // A page of shmem is found before it is charged.
+        let memcg = Handle::from_word(node.memcg.load(e));
+        memcg.filter(|_| node.page.used.load(e) != 0)
     }
 
     /// A page is being uncharged: what has been told of it and not yet been taken back is taken back. The group that

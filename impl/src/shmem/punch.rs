@@ -127,6 +127,9 @@ impl Machine {
             if node.flags.load(e) & DIRTY != 0 {
                 self.slots[slot].content.store(e, node.content.load(e));
             }
+            if self.do_memsw_account() {
+                self.memsw_swapout_cached(e, cpu, folio, self.entry_at(e, slot));
+            }
             e.mark(Mark::SwapCacheReclaimed);
         }
         self.change_flags(e, folio, DIRTY, 0);

@@ -167,6 +167,9 @@ impl Machine {
         }
         self.add_to_swap_cache(e, folio, slot);
         self.folios.get(e, folio).content.store(e, self.slots[slot].content.load(e));
+        if self.do_memsw_account() && !self.charges_at_insert() {
+            self.memsw_swapin(e, entry);
+        }
         self.unlock_page(e, folio);
         e.mark(Mark::SwapCacheRead);
         Ok(Found::Read(folio))

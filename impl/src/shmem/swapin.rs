@@ -313,6 +313,9 @@ impl Machine {
                 self.delete_from_swap_cache(e, cpu, folio);
             }
         }
+        if charged.is_ok() && self.do_memsw_account() && design != ShmemDesign::Linux54 {
+            self.memsw_swapin(e, self.entry_at(e, slot));
+        }
         charged.map(|()| Charged::To(memcg))
     }
 
@@ -332,6 +335,9 @@ impl Machine {
         if !no_memory && self.index_replace(e, fault.file, old, IndexView::Page(folio)) {
             if let Some(memcg) = fault.tried.take() {
                 self.mem_cgroup_commit_charge(e, folio, memcg);
+                if let Some(slot) = fault.slot.filter(|_| self.do_memsw_account()) {
+                    self.memsw_swapin(e, self.entry_at(e, slot));
+                }
             }
             fault.next = ShmemStage::Finish;
             return Ok(());

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Failing, Mark};
-use crate::substrate::units::{Errno, Pages};
+use crate::substrate::units::Errno;
 use crate::swap::FolioRef;
 
 impl Machine {
@@ -48,7 +48,7 @@ impl Machine {
 
     /// Swap a page of a file out: as many slots are charged as the page has pages, to the group that is returned; the
     /// page goes into the swap cache, where it stays charged, and its writeback begins. The first of its slots is
-    /// returned too.
+    /// returned too. In v1 nobody is charged for them while the page is.
     ///
     /// # Errors
     /// [`Errno::Busy`] if somebody has the page locked; [`Errno::NoSpace`] if not enough slots are left;
@@ -58,7 +58,7 @@ impl Machine {
         e: &E,
         cpu: &Cpu,
         file: FileRef,
-    ) -> Result<(usize, MemcgRef), Errno> {
+    ) -> Result<(usize, Option<MemcgRef>), Errno> {
         let IndexView::Page(folio) = self.index_load(e, file) else { return Err(Errno::Busy) };
         if !self.get_page_unless_zero(e, cpu, folio) {
             return Err(Errno::Busy);
@@ -83,21 +83,9 @@ impl Machine {
         cpu: &Cpu,
         file: FileRef,
         folio: FolioRef,
-    ) -> Result<(usize, MemcgRef), Errno> {
+    ) -> Result<(usize, Option<MemcgRef>), Errno> {
         let node = self.folios.get(e, folio);
-        let pages = Pages(node.pages.load(e) as u64);
-        let owner = node.group(node.memcg.load(e));
-        let entry = self.slots_take(e, pages).ok_or_else(|| {
-            e.mark(Mark::SlotsExhausted);
-            Errno::NoSpace
-        })?;
-        let memcg = match self.swap_charge(e, owner, pages, entry) {
-            Ok(memcg) => memcg,
-            Err(errno) => {
-                self.slots_return(e, entry);
-                return Err(errno);
-            }
-        };
+        let (entry, memcg) = self.get_swap_page(e, folio)?;
         if e.failing(Failing::Insert) {
             e.mark(Mark::SwapCacheInsertFailed);
             self.swap_free(e, entry);

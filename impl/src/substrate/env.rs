@@ -212,6 +212,8 @@ pub enum Oops {
     Stuck(Loop, Label),
     /// A swap record names an id that no group has.
     LostRecord(Label),
+    /// A slot was recorded to a group that had been recorded to one already.
+    RecordedTwice(Label),
     /// A pointer was followed after it had been cleared.
     Null(Label),
 }
@@ -275,6 +277,8 @@ pub enum Mark {
     MemswRolledBack,
     MemswTransferred,
     MemswToAncestor,
+    SwapCacheTransferred,
+    SwappedOutUncharged,
     MemswTakenBack,
     LimitsOutOfOrder,
     LimitBusy,

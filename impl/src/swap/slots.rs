@@ -4,6 +4,7 @@ use super::FolioRef;
 use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
+use crate::substrate::arena::Handle;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Label, Mark, What};
 use crate::substrate::page_counter::Which;
@@ -120,6 +121,27 @@ impl Machine {
         cpu: &Cpu,
         folio: FolioRef,
     ) -> Result<(SwapEntry, MemcgRef), Errno> {
+        let (entry, charged) = self.get_swap_page(e, folio)?;
+        let memcg = match charged {
+            Some(memcg) => {
+                self.mem_cgroup_uncharge(e, cpu, folio);
+                memcg
+            }
+            None => self.memsw_swapout(e, cpu, folio, entry),
+        };
+        Ok((entry, memcg))
+    }
+
+    /// Take slots for a charged page. The group that has been charged for them; in v1 nobody is, until they take over
+    /// the page's charge.
+    ///
+    /// # Errors
+    /// As of [`Machine::swap_out`].
+    pub(crate) fn get_swap_page<E: Env>(
+        &self,
+        e: &E,
+        folio: FolioRef,
+    ) -> Result<(SwapEntry, Option<MemcgRef>), Errno> {
         let node = self.folios.get(e, folio);
         let pages = Pages(node.pages.load(e) as u64);
         let owner = node.group(node.memcg.load(e));
@@ -128,21 +150,14 @@ impl Machine {
             Errno::NoSpace
         })?;
         if self.do_memsw_account() {
-            let memcg = self.memsw_swapout(e, cpu, folio, entry);
-            return Ok((entry, memcg));
+            return Ok((entry, None));
         }
-        let memcg = match self.swap_charge(e, owner, pages, entry) {
-            Ok(memcg) => memcg,
-            Err(errno) => {
-                self.slots_return(e, entry);
-                return Err(errno);
-            }
-        };
-        self.mem_cgroup_uncharge(e, cpu, folio);
-        Ok((entry, memcg))
+        let charged = self.swap_charge(e, owner, pages, entry);
+        let memcg = charged.inspect_err(|_| self.slots_return(e, entry))?;
+        Ok((entry, Some(memcg)))
     }
 
-    pub(crate) fn swap_charge<E: Env>(
+    fn swap_charge<E: Env>(
         &self,
         e: &E,
         owner: MemcgRef,
@@ -173,7 +188,7 @@ impl Machine {
         Ok(memcg)
     }
 
-    pub(super) fn record<E: Env>(&self, e: &E, entry: SwapEntry, id: i64) {
+    fn record<E: Env>(&self, e: &E, entry: SwapEntry, id: i64) {
         for slot in self.slots_of(entry) {
             self.slots[slot].record.store(e, id);
         }
@@ -242,7 +257,7 @@ impl Machine {
         }
     }
 
-    pub(crate) fn slots_take<E: Env>(&self, e: &E, pages: Pages) -> Option<SwapEntry> {
+    fn slots_take<E: Env>(&self, e: &E, pages: Pages) -> Option<SwapEntry> {
         let mut table = self.slot_table.lock(e);
         if (table.left() as u64) < pages.0 || pages.0 == 0 {
             return None;
@@ -260,7 +275,7 @@ impl Machine {
         Some(entry)
     }
 
-    pub(crate) fn slots_return<E: Env>(&self, e: &E, entry: SwapEntry) {
+    fn slots_return<E: Env>(&self, e: &E, entry: SwapEntry) {
         let mut table = self.slot_table.lock(e);
         for slot in self.slots_of(entry) {
             self.slots[slot].used.store(e, 0);
@@ -269,13 +284,18 @@ impl Machine {
     }
 
     /// The slots of an entry. A slot's link changes only while the slot is free.
-    fn slots_of(&self, entry: SwapEntry) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn slots_of(&self, entry: SwapEntry) -> impl Iterator<Item = usize> + '_ {
         let mut at = entry.first();
         (0..entry.pages).map(move |_| {
             let slot = at;
             at = (self.slots[slot].next.peek() as usize).wrapping_sub(1);
             slot
         })
+    }
+
+    /// The page that the swap cache has for a slot, seen from outside the run.
+    pub fn cached_folio(&self, slot: usize) -> Option<FolioRef> {
+        Handle::from_word(self.slots.get(slot)?.cache.peek())
     }
 
     /// Ids of the groups recorded for an entry's slots, seen from outside the run.

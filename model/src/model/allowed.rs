@@ -28,7 +28,7 @@ impl Model {
             }
             Op::SwapIn { slot, faulter, .. } => {
                 if let Some(slot) = self.slots.get(slot.index()) {
-                    let group = self.swap_in_payer(slot, faulter);
+                    let group = self.swap_in_payer(slot.recorded, faulter);
                     let charge =
                         PageCharge { group, asked: slot.pages, from_stock: from_page_stock(slot.pages) };
                     self.allow_cached(&mut allowed, Outcome::To(group), &charge, witness);
@@ -78,9 +78,10 @@ impl Model {
     /// Whether a charge may go to this group, or through the objcg born in it, as far as that does not depend on what fits.
     pub fn pays(&self, step: &Step, payer: GroupId) -> bool {
         match step.op {
-            Op::SwapIn { slot, faulter, .. } => {
-                self.slots.get(slot.index()).is_some_and(|slot| self.swap_in_payer(slot, faulter) == payer)
-            }
+            Op::SwapIn { slot, faulter, .. } => self
+                .slots
+                .get(slot.index())
+                .is_some_and(|slot| self.swap_in_payer(slot.recorded, faulter) == payer),
             Op::Mm(MmOp::Charge { through, .. }) => self.payers(through).contains(&payer),
             Op::Mm(MmOp::Event { through, .. }) => self.event_answers(through).contains(&Outcome::To(payer)),
             Op::Mm(MmOp::Socket { task, .. }) => self.task_group(task) == Some(payer),

@@ -81,8 +81,7 @@ impl Model {
         group: GroupId,
         witness: &dyn Witness,
     ) {
-        let meets =
-            |pages| self.levels(group).any(|(id, level)| !level.max.admits(witness.usage(id) + pages));
+        let meets = |pages| self.refused_by_cached(group, pages, witness);
         let first = allowed.exact.first().copied();
         if first == Some(success) && meets(PageOp::HUGE) {
             allow(allowed, Outcome::Small, Reason::RemoteStock);

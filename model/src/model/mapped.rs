@@ -225,12 +225,18 @@ impl Model {
     /// they add up.
     fn fits_parent(&self, group: GroupId) -> bool {
         let parent = self.parent(group).unwrap_or(GroupId::ROOT);
-        let sizes = self.folios_of(group).map(|(_, pages)| pages);
+        let sizes = self.sizes_of(group);
         let room = match self.config.mode {
             Mode::V1Flat => sizes.sum(),
             Mode::V1 | Mode::V2 => sizes.max().unwrap_or_default(),
         };
         parent == GroupId::ROOT || self.fits(parent, room)
+    }
+
+    /// The sizes of all pages that are charged to a group.
+    fn sizes_of(&self, group: GroupId) -> impl Iterator<Item = Pages> + '_ {
+        let folios = self.folios_of(group).map(|(_, pages)| pages);
+        folios.chain(self.shmem_pages_of(group).map(|(_, pages)| pages))
     }
 
     /// A move charges as everybody else does, so what is cached may fail it, or serve it.
@@ -253,7 +259,7 @@ impl Model {
                     return;
                 };
                 let first = self.mapped_answer(op);
-                for (_, pages) in self.folios_of(group) {
+                for pages in self.sizes_of(group) {
                     if first != Outcome::Done && from_stock(pages) {
                         allow(allowed, Outcome::Done, Reason::StockHitOverMax);
                     } else if self.refused_by_cached(parent, pages, witness) {
@@ -293,6 +299,10 @@ impl Model {
                 let folios: Vec<ChargeId> = self.folios_of(group).map(|(charge, _)| charge).collect();
                 for charge in folios {
                     self.move_folio(charge, parent);
+                }
+                let pages: Vec<_> = self.shmem_pages_of(group).map(|(page, _)| page).collect();
+                for page in pages {
+                    self.move_page(page, parent);
                 }
             }
         }

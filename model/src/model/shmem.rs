@@ -9,8 +9,9 @@
 //!
 //! When a page that comes from swap is charged, and whether a punch waits for a page lock, is [`ShmemRule`]'s: the
 //! designs differ, and either is right. [`stages`] has faults, [`parts`] what other operations do one thing after the
-//! other, this file everything else.
+//! other, [`memsw`] what differs in v1, this file everything else.
 
+mod memsw;
 mod parts;
 mod stages;
 
@@ -18,6 +19,7 @@ use super::pages::Folio;
 use super::swap::Slot;
 use super::{Model, Skip};
 use crate::{CpuId, Errno, Failure, FileId, GroupId, Mode, Outcome, Pages, ShmemOp};
+pub use memsw::ShmemPlace;
 pub use parts::PunchLeft;
 pub(super) use stages::Fault;
 
@@ -85,7 +87,9 @@ struct Page {
 /// The slots of a swapped-out page, by the number of the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Swap {
-    slot: Slot,
+    pages: Pages,
+    /// Who pays for them. Nobody, while the page that the swap cache has for them is charged in v1.
+    recorded: Option<GroupId>,
     /// An index entry leads to it.
     referenced: bool,
     /// What the swap cache has.
@@ -200,10 +204,10 @@ impl Model {
         self.shmem.swaps.iter().filter(|(_, swap)| swap.cached.is_some()).map(|(number, _)| *number)
     }
 
-    /// The first slot of a file that is swapped out, and the group recorded for it.
-    pub fn swapped_file(&self, file: FileId) -> Option<(u32, GroupId)> {
+    /// The first slot of a file that is swapped out, and the group recorded for it, if one is.
+    pub fn swapped_file(&self, file: FileId) -> Option<(u32, Option<GroupId>)> {
         let Entry::Swap(number) = self.shmem.entry(file) else { return None };
-        self.shmem.swap(number).map(|swap| (number, swap.slot.recorded))
+        self.shmem.swap(number).map(|swap| (number, swap.recorded))
     }
 
     /// How large the page of a file is, if it has one.
@@ -221,7 +225,7 @@ impl Model {
 impl Model {
     /// Every group that slots of files are recorded to, or that pages of files are charged to; some more than once.
     pub fn shmem_groups(&self) -> impl Iterator<Item = GroupId> + '_ {
-        let recorded = self.shmem.swaps.iter().map(|(_, swap)| swap.slot.recorded);
+        let recorded = self.shmem.swaps.iter().filter_map(|(_, swap)| swap.recorded);
         recorded.chain(self.shmem.pages.iter().flatten().filter_map(|page| page.paid))
     }
 }
@@ -257,13 +261,7 @@ impl Model {
 
     pub(super) fn admits_shmem(&self, cpu: CpuId, op: &ShmemOp) -> Result<(), Skip> {
         let file = match *op {
-            // In v1 pages that move, and a charge for memory and swap together, would be needed.
-            ShmemOp::File { new } => {
-                if self.config.mode != Mode::V2 {
-                    return Err(Skip::NotInMode);
-                }
-                return self.shmem.files.fresh(new.index());
-            }
+            ShmemOp::File { new } => return self.shmem.files.fresh(new.index()),
             ShmemOp::Reclaim => return Ok(()),
             ShmemOp::Swapoff { group } => return self.admits_swapoff(group),
             ShmemOp::Stage(stage) => return self.admits_stage(cpu, stage),
@@ -350,11 +348,15 @@ impl Model {
         let page = self.shmem.page_of(file).and_then(|page| self.shmem.page(page));
         let busy = fail == Some(Failure::Trylock) || page.is_none_or(|page| page.locked);
         let found = page.filter(|_| !busy).and_then(|page| Some((page.paid?, page.pages)));
+        let v1 = self.config.mode != Mode::V2;
         let payers = found
             .into_iter()
-            .flat_map(|(group, pages)| self.swap_payers(group).map(move |payer| (payer, pages)));
+            .flat_map(|(group, pages)| self.swap_payers(group).map(move |payer| (payer, pages)))
+            .take(if v1 { 1 } else { usize::MAX });
         let answers = payers.map(move |(payer, pages)| match self.swap_out_answer_for(payer, pages) {
             Outcome::To(_) if fail == Some(Failure::Insert) => Outcome::Refused(Errno::NoMem),
+            // The page goes on paying.
+            Outcome::To(_) if v1 => Outcome::Done,
             answer => answer,
         });
         busy.then_some(Outcome::Refused(Errno::Busy)).into_iter().chain(answers)
@@ -385,7 +387,8 @@ impl Model {
             (ShmemOp::Lookup { file, group, huge }, Outcome::Done) => self.looked_up(cpu, file, group, huge),
             (ShmemOp::Stage(stage), observed) => self.staged(cpu, stage, fail, observed),
             (ShmemOp::Write { file }, Outcome::Done) => self.written_to(file),
-            (ShmemOp::Out { file }, Outcome::To(recorded)) => self.swapped_out(file, recorded),
+            (ShmemOp::Out { file }, Outcome::To(recorded)) => self.swapped_out(file, Some(recorded)),
+            (ShmemOp::Out { file }, Outcome::Done) => self.swapped_out(file, None),
             (ShmemOp::Written { file }, Outcome::Done) => {
                 if let Some(page) = self.shmem.page_of(file).and_then(|page| self.shmem.page_mut(page)) {
                     page.writeback = false;
@@ -421,19 +424,19 @@ impl Model {
     }
 
     /// The number of the slots is not known yet: [`Model::swapped_to`] tells.
-    fn swapped_out(&mut self, file: FileId, recorded: GroupId) {
+    fn swapped_out(&mut self, file: FileId, recorded: Option<GroupId>) {
         let Entry::Page(page) = self.shmem.entry(file) else { return };
         let Some(found) = self.shmem.page_mut(page) else { return };
         found.dirty = false;
         found.writeback = true;
         let (pages, version) = (found.pages, found.version);
-        let slot = Slot { recorded, pages };
-        // A machine under test that records a group which is not there is caught by others.
-        if self.groups.get(recorded.index()).is_none() {
-            return;
+        match recorded {
+            // A machine under test that records a group which is not there is caught by others.
+            Some(recorded) if self.groups.get(recorded.index()).is_none() => return,
+            Some(recorded) => self.take_slots(Slot { recorded, pages }),
+            None => self.slots_used += pages.0,
         }
-        self.take_slots(slot);
-        let swap = Swap { slot, referenced: true, cached: Some(page), version };
+        let swap = Swap { pages, recorded, referenced: true, cached: Some(page), version };
         let number = UNKNOWN + self.shmem.taken;
         self.shmem.taken += 1;
         self.shmem.swaps.push((number, swap));
@@ -492,6 +495,7 @@ impl Model {
         if let Some(swap) = self.shmem.swap_mut(number) {
             swap.version = written.unwrap_or(swap.version);
         }
+        self.take_over(number);
         self.uncache(number);
     }
 
@@ -517,7 +521,10 @@ impl Model {
             |(first, swap): &(u32, Swap)| *first == number && !swap.referenced && swap.cached.is_none();
         if let Some(at) = self.shmem.swaps.iter().position(unused) {
             let (_, swap) = self.shmem.swaps.remove(at);
-            self.give_slots(swap.slot);
+            match swap.recorded {
+                Some(recorded) => self.give_slots(Slot { recorded, pages: swap.pages }),
+                None => self.return_slots(swap.pages),
+            }
         }
     }
 

@@ -57,9 +57,9 @@ impl Model {
 
     /// Who is charged for a page that comes back: the group recorded if that is online, or else the group of the
     /// task that faults.
-    pub(super) fn swap_in_payer(&self, slot: &Slot, faulter: GroupId) -> GroupId {
-        match self.groups.get(slot.recorded.index()) {
-            Some(recorded) if recorded.is_online() => slot.recorded,
+    pub(super) fn swap_in_payer(&self, recorded: GroupId, faulter: GroupId) -> GroupId {
+        match self.groups.get(recorded.index()) {
+            Some(group) if group.is_online() => recorded,
             _ => faulter,
         }
     }
@@ -68,7 +68,7 @@ impl Model {
     /// are too: in v1 both have to fit.
     pub(super) fn swap_in_answer(&self, slot: SlotId, faulter: GroupId, fail: Option<Failure>) -> Outcome {
         let Some(slot) = self.slots.get(slot.index()) else { return Outcome::Refused(Errno::NoDev) };
-        let payer = self.swap_in_payer(slot, faulter);
+        let payer = self.swap_in_payer(slot.recorded, faulter);
         if fail != Some(Failure::Alloc) && self.fits(payer, slot.pages) {
             Outcome::To(payer)
         } else {
@@ -92,14 +92,30 @@ impl Model {
         }
     }
 
-    /// Slots are recorded and charged, whatever they are called.
+    /// Slots are taken, recorded and charged, whatever they are called.
     pub(super) fn take_slots(&mut self, slot: Slot) {
+        if self.groups.get(slot.recorded.index()).is_some() {
+            self.slots_used += slot.pages.0;
+            self.record_slots(slot);
+        }
+    }
+
+    /// Somebody pays for slots from now on.
+    pub(super) fn record_slots(&mut self, slot: Slot) {
         let Some(group) = self.groups.get_mut(slot.recorded.index()) else { return };
         // A machine under test that records an id which is gone is caught by others; the totals stay right.
         self.ids_in_use += u64::from(group.id_refs() == 0);
         group.slots += slot.pages.0;
-        self.slots_used += slot.pages.0;
         self.count_slot(slot, |total, pages| *total += pages);
+    }
+
+    /// Nobody pays for slots any more, which are in use as before.
+    pub(super) fn unrecord_slots(&mut self, slot: Slot) {
+        if let Some(group) = self.groups.get_mut(slot.recorded.index()) {
+            group.slots -= slot.pages.0;
+            self.ids_in_use -= u64::from(group.id_refs() == 0);
+        }
+        self.count_slot(slot, |total, pages| *total -= pages);
     }
 
     /// Frees slots, and the id recorded for them if nothing else keeps it.
@@ -111,12 +127,8 @@ impl Model {
 
     /// Slots are given back.
     pub(super) fn give_slots(&mut self, slot: Slot) {
-        if let Some(group) = self.groups.get_mut(slot.recorded.index()) {
-            group.slots -= slot.pages.0;
-            self.ids_in_use -= u64::from(group.id_refs() == 0);
-        }
+        self.unrecord_slots(slot);
         self.slots_used -= slot.pages.0;
-        self.count_slot(slot, |total, pages| *total -= pages);
     }
 
     /// Somebody holds free slots, which are recorded to nobody yet. Whether there are so many.

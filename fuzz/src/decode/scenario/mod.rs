@@ -91,6 +91,7 @@ scenes! {
     46 "mm-charges-moved-along" mm::charges_moved_along;
     47 "kmem-limit-met" objects::kmem_limit_met;
     48 "mm-events-and-sockets" mm::events_and_sockets;
+    49 "shmem-swapped-out-again" shmem::swapped_out_again;
     50 "shmem-punched-between-stages" shmem::punched_between_stages;
     51 "shmem-swapped-in-at-limit" shmem::swapped_in_at_limit;
     52 "shmem-two-faults" shmem::two_faults;

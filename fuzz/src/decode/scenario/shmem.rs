@@ -218,3 +218,30 @@ pub(super) fn insertion_fails(s: &mut Script<'_, '_>) {
         s.remove(a, group, b);
     }
 }
+
+/// A page that a fault has brought into the swap cache leaves it again before the fault has ended, or after it has
+/// failed to be charged.
+pub(super) fn swapped_out_again(s: &mut Script<'_, '_>) {
+    let (a, b) = s.two_cpus();
+    let how = s.byte();
+    let tight = how & 0x10 != 0;
+    let (file, group) = swapped_file(s, a, how | 2, if tight { Limit::pages(1) } else { Limit::MAX });
+    if tight {
+        s.charge(b, group, 1);
+    }
+    s.shmem_lookup(a, file, group, false);
+    let last = [ShmemStage::Read, ShmemStage::Read, ShmemStage::Charge, ShmemStage::Finish];
+    s.shmem_stages(a, last[usize::from(how >> 5 & 3)]);
+    if how & 0x80 != 0 {
+        s.rmdir(b, group);
+        s.work(b);
+    }
+    s.swap_reclaim(b);
+    s.end_fault(a);
+    match s.byte() & 3 {
+        0 => s.shmem_fault(b, file, group, false),
+        1 => s.shmem_punch(b, file),
+        2 => s.force_empty(b, group),
+        _ => {}
+    }
+}

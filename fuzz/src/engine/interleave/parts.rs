@@ -250,7 +250,8 @@ impl Parts<'_> {
 impl Parts<'_> {
     /// Slots are taken before it shows who pays for them, and whether they can be charged: others find less meanwhile.
     fn swap_out(&mut self, at: At, pages: Option<Pages>) {
-        let takes = matches!(self.ended.outcome, Outcome::To(_) | Outcome::Refused(Errno::NoMem));
+        let takes =
+            matches!(self.ended.outcome, Outcome::To(_) | Outcome::Done | Outcome::Refused(Errno::NoMem));
         let mut model = self.model.clone();
         match (at, pages) {
             (At::Slots(pages), _) => {

@@ -28,7 +28,7 @@ impl Model {
         if swap.cached.is_some() || self.shmem.rule.charge != ShmemCharge::AtSwapCache {
             return None;
         }
-        let payer = self.swap_in_payer(&swap.slot, faulter);
+        let payer = self.shmem_payer(number, faulter);
         let page = self.cached_page(number)?;
         self.shmem.page_mut(page)?.locked = true;
         Some(payer)

@@ -18,12 +18,12 @@ pub(in crate::model) struct Fault {
     huge: bool,
     /// The slots that the index led to; `None` for a hole.
     number: Option<u32>,
-    page: Option<PageNo>,
+    pub(super) page: Option<PageNo>,
     locked: bool,
     /// It has charged the page, and has not inserted it yet.
-    tried: bool,
+    pub(super) tried: bool,
     error: Option<Errno>,
-    next: ShmemStage,
+    pub(super) next: ShmemStage,
 }
 
 /// What may be asked.
@@ -43,7 +43,7 @@ impl Model {
     pub fn fault_groups(&self, cpu: CpuId) -> impl Iterator<Item = GroupId> + '_ {
         let fault = self.fault(cpu);
         let page = fault.and_then(|fault| self.shmem.page(fault.page?)).and_then(|page| page.paid);
-        let swap = fault.and_then(|fault| self.shmem.swap(fault.number?)).map(|swap| swap.slot.recorded);
+        let swap = fault.and_then(|fault| self.shmem.swap(fault.number?)).and_then(|swap| swap.recorded);
         fault.map(|fault| fault.group).into_iter().chain(page).chain(swap)
     }
 
@@ -68,8 +68,9 @@ impl Model {
 
     /// Whom a page that comes from swap is charged to: the group recorded if that is online, or else the group of the
     /// task that faults.
-    fn shmem_payer(&self, number: u32, faulter: GroupId) -> GroupId {
-        self.shmem.swap(number).map_or(faulter, |swap| self.swap_in_payer(&swap.slot, faulter))
+    pub(super) fn shmem_payer(&self, number: u32, faulter: GroupId) -> GroupId {
+        let recorded = self.shmem.swap(number).and_then(|swap| swap.recorded);
+        recorded.map_or(faulter, |recorded| self.swap_in_payer(recorded, faulter))
     }
 
     /// The group that a step of this room asks pages of, and how many; `None` if it charges nothing. Of a huge page in
@@ -84,7 +85,7 @@ impl Model {
                 Some(page) => !at_read && page.paid.is_none(),
                 None => at_read == at_swap_cache,
             };
-            asks.then(|| (self.shmem_payer(number, group), swap.slot.pages))
+            asks.then(|| (self.shmem_payer(number, group), swap.pages))
         };
         match op {
             ShmemOp::Fault { file, group, .. } => match self.shmem.entry(file) {
@@ -155,7 +156,7 @@ impl Model {
             Entry::Swap(number) => number,
         };
         let Some(swap) = self.shmem.swap(number) else { return no_memory };
-        let fits = || self.fits(self.shmem_payer(number, group), swap.slot.pages);
+        let fits = || self.fits(self.shmem_payer(number, group), swap.pages);
         let works = match swap.cached.and_then(|page| self.shmem.page(page)) {
             Some(page) => page.paid.is_some() || fits(),
             // The page has to be allocated and put into the swap cache.
@@ -211,16 +212,16 @@ impl Model {
     }
 
     fn read_answer(&self, fault: &Fault, fail: Option<Failure>) -> Outcome {
-        let Some(swap) = fault.number.and_then(|number| self.shmem.swap(number)) else {
+        let Some((number, swap)) = fault.number.and_then(|number| Some((number, self.shmem.swap(number)?)))
+        else {
             return Outcome::Refused(Errno::Exist);
         };
         if swap.cached.is_some() {
             return Outcome::Done;
         }
-        let payer = self.swap_in_payer(&swap.slot, fault.group);
+        let payer = self.shmem_payer(number, fault.group);
         let charges = self.shmem.rule.charge == ShmemCharge::AtSwapCache;
-        if matches!(fail, Some(Failure::Alloc | Failure::Insert))
-            || charges && !self.fits(payer, swap.slot.pages)
+        if matches!(fail, Some(Failure::Alloc | Failure::Insert)) || charges && !self.fits(payer, swap.pages)
         {
             Outcome::Refused(Errno::NoMem)
         } else if charges {
@@ -304,10 +305,7 @@ impl Model {
         if huge {
             // A huge page that meets what is cached leaves the injected failure to the small one.
             let only_small = step.fail == Some(Failure::Insert) && allowed.exact == [Outcome::Small];
-            let meets = |(id, level): (GroupId, &super::super::Group)| {
-                !level.max.admits(witness.usage(id) + PageOp::HUGE)
-            };
-            if only_small && self.levels(group).any(meets) {
+            if only_small && self.refused_by_cached(group, PageOp::HUGE, witness) {
                 allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
             }
             return self.huge_allowed(allowed, success, step, group, witness);
@@ -320,9 +318,9 @@ impl Model {
     /// Any of the pages that are charged on the way may meet what is cached, or be served by this CPU's stock.
     fn swapoff_allowed(&self, allowed: &mut Allowed, witness: &dyn Witness) {
         let no_memory = Outcome::Refused(Errno::NoMem);
-        let most = self.shmem.swaps.iter().map(|(_, swap)| swap.slot.pages).max().unwrap_or(Pages(0));
-        let meets = |(index, group): (usize, &super::super::Group)| {
-            u16::try_from(index).is_ok_and(|id| !group.max.admits(witness.usage(GroupId(id)) + most))
+        let most = self.shmem.swaps.iter().map(|(_, swap)| swap.pages).max().unwrap_or(Pages(0));
+        let meets = |(index, _): (usize, &super::super::Group)| {
+            u16::try_from(index).is_ok_and(|id| self.refused_by_cached(GroupId(id), most, witness))
         };
         if allowed.exact.contains(&no_memory) {
             if witness.local_pages() > Pages(0) {
@@ -384,7 +382,7 @@ impl Model {
         if let Some(page) = swap.cached {
             return Some(page);
         }
-        let (pages, version) = (swap.slot.pages, swap.version);
+        let (pages, version) = (swap.pages, swap.version);
         let page = self.make_page(pages, version);
         if let Some(found) = self.shmem.page_mut(page) {
             found.fresh = true;
@@ -424,6 +422,7 @@ impl Model {
                 let Some(page) = fault.number.and_then(|number| self.cached_page(number)) else { return };
                 if let Outcome::To(payer) = observed {
                     self.pay(page, payer);
+                    self.hand_back(fault.number);
                 }
                 self.hold_page(page);
                 self.set_fault_page(cpu, page);
@@ -444,7 +443,12 @@ impl Model {
                 let tried =
                     fault.page.and_then(|page| self.shmem.page(page)).is_none_or(|page| page.paid.is_none());
                 match fault.page {
-                    Some(page) => self.pay(page, payer),
+                    Some(page) => {
+                        self.pay(page, payer);
+                        if self.shmem.rule.charge != ShmemCharge::AtChargeUntilInserted {
+                            self.hand_back(fault.number);
+                        }
+                    }
                     None => {
                         let huge = fault.huge && observed != Outcome::Small;
                         let page = self.make_page(if huge { PageOp::HUGE } else { Pages(1) }, 0);
@@ -462,6 +466,7 @@ impl Model {
             ShmemStage::Insert => {
                 let Some(page) = fault.page else { return };
                 self.hold_page(page);
+                self.hand_back(fault.number);
                 self.shmem.set_entry(fault.file, Entry::Page(page));
                 if let Some(number) = fault.number
                     && let Some(swap) = self.shmem.swap_mut(number)
