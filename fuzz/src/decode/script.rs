@@ -71,6 +71,11 @@ impl<'a, 'p> Script<'a, 'p> {
         self.steps.len() >= self.cap
     }
 
+    /// Nothing is added to what is written.
+    pub(super) fn close(&mut self) {
+        self.cap = self.steps.len();
+    }
+
     /// Whether there is nothing left to do.
     pub(super) fn is_over(&self) -> bool {
         self.is_full() || self.input.is_empty()

@@ -42,6 +42,9 @@ pub fn decode_lanes_into(bytes: &[u8], program: &mut Program) {
     let seed = input.little_endian::<4>();
     let header = &mut program.header;
     header.cpus = [2, 2, 2, 3, 3, 3, 3, 4][usize::from(machine & 7)];
+    if scene::needs_three_cpus(scene) {
+        header.cpus = header.cpus.max(3);
+    }
     header.mode = match machine >> 3 & 7 {
         0..6 => Mode::V2,
         6 => Mode::V1,

@@ -1,7 +1,7 @@
 //! What is pitted against what.
 
 use crate::decode::script::Script;
-use stocktake_model::{CpuId, GroupId, Limit, Via};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, PAGE_SIZE, Via};
 
 /// What happens before the lanes, and in them: the answer is the number of the first step of a lane.
 type Scene = fn(&mut Script<'_, '_>) -> usize;
@@ -14,6 +14,11 @@ pub(super) fn needs_v1(number: u8) -> bool {
 /// Whether operations are interrupted in the scene.
 pub(super) fn has_interrupts(number: u8) -> bool {
     usize::from(number) % SCENES.len() == 13
+}
+
+/// Whether the scene is nothing with two CPUs.
+pub(super) fn needs_three_cpus(number: u8) -> bool {
+    usize::from(number) % SCENES.len() == 14
 }
 
 /// All scenes.
@@ -32,6 +37,8 @@ const SCENES: &[Scene] = &[
     mixed,
     faults_meet_punch,
     updates_meet_interrupts,
+    stocks_of_removed_groups,
+    objects_of_a_leaving_group,
 ];
 
 const A: CpuId = CpuId(0);
@@ -380,13 +387,15 @@ fn faults_meet_punch(s: &mut Script<'_, '_>) -> usize {
     let file = s.shmem_file(A);
     s.shmem_fault(A, file, group, false);
     s.shmem_write(A, file);
-    if how & 2 == 0 {
+    // How far the page has come: it stays, is being written, is written, or is in its slot alone.
+    let far = (how >> 1 & 7).min(3);
+    if far > 0 {
         s.shmem_out(A, file);
     }
-    if how & 6 == 0 {
+    if far > 1 {
         s.shmem_written(A, file);
     }
-    if how & 14 == 0 {
+    if far > 2 {
         s.swap_reclaim(A);
     }
     let page = if tight && how & 0x10 != 0 { Some(s.charge(A, group, 1)) } else { None };
@@ -396,6 +405,9 @@ fn faults_meet_punch(s: &mut Script<'_, '_>) -> usize {
     if how & 0x20 != 0 {
         s.shmem_fault(B, file, GroupId::ROOT, false);
     }
+    if !s.chance(3) {
+        s.fail = Some(Failure::Trylock);
+    }
     s.shmem_punch(B, file);
     match how >> 6 {
         0 => s.shmem_fault(third, file, group, false),
@@ -403,7 +415,9 @@ fn faults_meet_punch(s: &mut Script<'_, '_>) -> usize {
         2 => s.shmem_out(third, file),
         _ => {}
     }
-    if let Some(page) = page {
+    if let Some(page) = page
+        && s.chance(1)
+    {
         s.uncharge(third, page);
     }
     first
@@ -445,6 +459,88 @@ fn updates_meet_interrupts(s: &mut Script<'_, '_>) -> usize {
         1 => drop(s.charge(B, group, 1)),
         2 => s.drain_all(B, group),
         _ => {}
+    }
+    first
+}
+
+/// What is left of a removed group is in the stocks of one CPU, and holds it alone. That CPU empties them while another
+/// one looks, again and again, what it caches, and grace periods elapse on a third.
+fn stocks_of_removed_groups(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let group = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let other = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let other = s.objcg(A, other);
+    if how & 3 != 3 {
+        let folio = s.charge(B, group, 1);
+        s.uncharge(B, folio);
+    }
+    if how & 2 != 0 {
+        let objcg = s.objcg(A, group);
+        let bytes = s.bytes();
+        let object = s.obj_charge(B, objcg, bytes);
+        s.obj_uncharge(B, object);
+        s.objcg_put(A, objcg);
+    }
+    s.rmdir(A, group);
+    s.work(A);
+    if how & 0x1c != 0 {
+        s.grace(A);
+    }
+    let third = third(s);
+    let first = s.written();
+    for _ in 0..=how >> 5 & 3 {
+        s.drain_all(A, GroupId::ROOT);
+    }
+    let how = s.byte();
+    match how & 3 {
+        0 => s.work(B),
+        1 => drop(s.obj_charge(B, other, 1)),
+        _ => s.drain(B),
+    }
+    // The release of the group.
+    s.work(B);
+    for _ in 0..=how >> 2 & 3 {
+        s.grace(third);
+    }
+    if how & 0x30 != 0 {
+        s.close();
+    }
+    first
+}
+
+/// A group that is removed, but has not gone offline: that happens beside whoever still names it, allocates from it,
+/// or empties a stock with bytes of it.
+fn objects_of_a_leaving_group(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    // With room for the object alone nothing is left for the page stock, which would keep the group.
+    let bytes = s.bytes();
+    let tight = how & 3 != 0;
+    let max = if tight { Limit::pages(bytes.div_ceil(PAGE_SIZE).max(1)) } else { Limit::MAX };
+    let top = if how & 4 != 0 { s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX) } else { GroupId::ROOT };
+    let group = s.mkdir(A, top, max, Limit::MAX);
+    let objcg = s.objcg(A, group);
+    let object = s.obj_charge(B, objcg, bytes);
+    if how & 8 != 0 {
+        s.obj_uncharge(B, object);
+    }
+    s.rmdir(A, group);
+    let third = third(s);
+    let first = s.written();
+    s.work(A);
+    match how >> 4 & 3 {
+        0 => s.drain(B),
+        1 => drop(s.objcg(B, group)),
+        2 => drop(s.obj_charge(B, objcg, bytes)),
+        _ => s.obj_uncharge(B, object),
+    }
+    match how >> 6 {
+        0 => s.objcg_put(third, objcg),
+        1 => drop(s.objcg(third, group)),
+        2 => s.drain_all(third, top),
+        _ => s.grace(third),
+    }
+    if s.chance(1) {
+        s.close();
     }
     first
 }
