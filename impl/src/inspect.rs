@@ -7,6 +7,7 @@ use crate::obj_cgroup::{Objcg, ObjcgRef};
 use crate::substrate::arena::Handle;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::css::State;
+use crate::substrate::env::{Label, What};
 use crate::substrate::units::{Bytes, Pages};
 use crate::substrate::work::Work;
 use crate::swap::FolioRef;
@@ -100,6 +101,20 @@ impl Machine {
             leftover: node.leftover.peek(),
             listed: node.place.peek() != 0 && holds,
         })
+    }
+
+    /// Whether something lives in the slot of an arena that the label of its generation names, as
+    /// [`Label::place`](crate::Label::place) does.
+    pub fn lives_at(&self, slot: Label) -> bool {
+        let index = slot.index as usize;
+        match slot.what {
+            What::MemcgGeneration => self.memcgs.at(index).is_some(),
+            What::ObjcgGeneration => self.objcgs.at(index).is_some(),
+            What::FolioGeneration => self.folios.at(index).is_some(),
+            What::TaskGeneration | What::MmGeneration => self.mm.lives_at(slot),
+            What::CacheGeneration | What::SlabGeneration => self.slab.lives_at(slot),
+            _ => true,
+        }
     }
 
     /// Whether a group has not been freed.

@@ -121,10 +121,12 @@ impl Machine {
     /// Find a group by its name and hold it, as a system call does that is given one. Unless `online` is asked for, it
     /// may have been removed, and is found through something of its own. Whether it was found.
     ///
-    /// It is found under RCU: what is seen here is not freed before the reference is had, or known not to be.
+    /// It is found under RCU: what is seen here is not freed before the reference is had, or known not to be. No name
+    /// leads to a group that nobody holds: a grace period that is under way may not wait for this section any more.
     pub fn memcg_look_up<E: Env>(&self, e: &E, cpu: &Cpu, memcg: MemcgRef, online: bool) -> bool {
         let _section = self.rcu_read_lock(e, cpu.id);
-        if self.memcgs.peek(memcg).is_none() {
+        let is_held = |node: &Memcg| memcg == self.root || node.css.refs.peek() > 0;
+        if !self.memcgs.peek(memcg).is_some_and(is_held) {
             return false;
         }
         if online { self.css_tryget_online(e, memcg) } else { self.css_tryget(e, memcg) }

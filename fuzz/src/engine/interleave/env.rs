@@ -10,7 +10,7 @@ use crate::engine::timeline::{Happening, Switch};
 use crate::goals::Seen;
 use corosensei::Yielder;
 use std::cell::Cell;
-use stocktake_impl::{Access, Cpu, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, What};
+use stocktake_impl::{Access, Cpu, Env, Failing, Fault, Label, Loop, Machine, Mark, Oops, Place, What};
 
 /// Tries that one operation may make in its loops (rule I13).
 const MOST_TRIES: u32 = 1000;
@@ -95,6 +95,7 @@ impl LaneEnv<'_> {
             self.board.flush_mark(self.lane, label.index as usize, access, new);
         }
         self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
+        self.see_owner(label);
         if old != new && matches!(access, Access::Store | Access::Update) {
             self.note(label, old, new);
         }
@@ -141,6 +142,17 @@ impl LaneEnv<'_> {
             let others = self.board.flights.iter().enumerate().filter(|(lane, _)| *lane != self.lane);
             others.map(|(_, flight)| flight.borrow().added(label)).sum()
         });
+    }
+
+    /// The object that a word is part of may have been freed since it was looked up, at the point before this access.
+    #[inline]
+    fn see_owner(&self, label: Label) {
+        if let Place::Object(generation) | Place::ObjectOnCpu(generation, _) = label.place()
+            && generation.what != label.what
+            && !self.machine.lives_at(generation)
+        {
+            self.oops(Oops::Stale(generation));
+        }
     }
 
     /// Work was queued, or taken from a queue.
