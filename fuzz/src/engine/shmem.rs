@@ -21,10 +21,8 @@ pub(super) fn rule(design: ShmemDesign) -> ShmemRule {
     ShmemRule {
         charge: match design {
             ShmemDesign::Linux54 => ShmemCharge::AtChargeUntilInserted,
-            ShmemDesign::AsMailed
-            | ShmemDesign::EexistOnly
-            | ShmemDesign::Enoent
-            | ShmemDesign::PunchLocks => ShmemCharge::AtCharge,
+            ShmemDesign::AsMailed => ShmemCharge::AtChargeOrDropped,
+            ShmemDesign::EexistOnly | ShmemDesign::Enoent | ShmemDesign::PunchLocks => ShmemCharge::AtCharge,
             ShmemDesign::Final => ShmemCharge::AtSwapCache,
         },
         punch_waits: design == ShmemDesign::PunchLocks,

@@ -40,6 +40,8 @@ pub enum ShmemCharge {
     AtSwapCache,
     /// In the stage of that name. It stays charged if it cannot be inserted.
     AtCharge,
+    /// In the stage of that name. A page that cannot be charged is taken out of the swap cache.
+    AtChargeOrDropped,
     /// In the stage of that name. The charge is cancelled if it cannot be inserted.
     AtChargeUntilInserted,
 }
@@ -383,6 +385,7 @@ impl Model {
             (ShmemOp::File { new }, Outcome::Done) => {
                 self.shmem.files.make(new.index(), File { entry: Entry::Hole, version: 0, written: 0 });
             }
+            (ShmemOp::Fault { file, .. }, Outcome::Refused(_)) => self.fault_refused(file, fail),
             (ShmemOp::Fault { file, group, huge }, observed) => self.faulted(file, group, huge, observed),
             (ShmemOp::Lookup { file, group, huge }, Outcome::Done) => self.looked_up(cpu, file, group, huge),
             (ShmemOp::Stage(stage), observed) => self.staged(cpu, stage, fail, observed),

@@ -1,7 +1,7 @@
 //! Pages charged and inserted, and files of shmem: what a fault finds, who pays, and what may be left behind.
 
 use super::*;
-use crate::{FileId, FreeList, Grade, PageOp, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage};
+use crate::{FileId, FreeList, Grade, PageOp, PunchLeft, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage};
 
 const F: FileId = FileId(0);
 const EEXIST: Outcome = Outcome::Refused(Errno::Exist);
@@ -112,6 +112,23 @@ fn a_punch_that_waits_is_skipped_while_the_page_is_locked() {
     assert_eq!(model.admits(&punch), Err(Skip::Waits));
     model.shmem_by(ShmemRule { charge: ShmemCharge::AtCharge, punch_waits: false });
     assert_eq!(model.admits(&punch), Ok(()));
+}
+
+/// Where a page is charged after it was read, one that cannot be charged stays in the swap cache, or is taken out of it.
+#[test]
+fn a_refused_charge_leaves_the_page_where_the_rule_says() {
+    for (charge, left) in [
+        (ShmemCharge::AtSwapCache, PunchLeft::Nothing),
+        (ShmemCharge::AtCharge, PunchLeft::Cached),
+        (ShmemCharge::AtChargeUntilInserted, PunchLeft::Cached),
+        (ShmemCharge::AtChargeOrDropped, PunchLeft::Nothing),
+    ] {
+        let mut model = swapped();
+        model.shmem_by(ShmemRule { charge, punch_waits: false });
+        observe(&mut model, on(0, fault(1)), Outcome::Refused(Errno::NoMem));
+        let number = model.shmem_hole(F).expect("slots that the index led to");
+        assert_eq!(model.shmem_unreference(number), left, "{charge:?}");
+    }
 }
 
 #[test]
