@@ -178,7 +178,11 @@ impl Room {
     /// Whether a task or an mm lives in a slot, seen from outside the run.
     pub(crate) fn lives_at(&self, slot: Label) -> bool {
         let index = slot.index as usize;
-        if slot.what == What::MmGeneration { self.mms.at(index).is_some() } else { self.tasks.at(index).is_some() }
+        if slot.what == What::MmGeneration {
+            self.mms.at(index).is_some()
+        } else {
+            self.tasks.at(index).is_some()
+        }
     }
 
     /// Forget all tasks. Costs as much as has been used since the last time.

@@ -213,7 +213,11 @@ impl SlabRoom {
     /// Whether a cache or a slab lives in a slot, seen from outside the run.
     pub(crate) fn lives_at(&self, slot: Label) -> bool {
         let index = slot.index as usize;
-        if slot.what == What::SlabGeneration { self.slabs.at(index).is_some() } else { self.caches.at(index).is_some() }
+        if slot.what == What::SlabGeneration {
+            self.slabs.at(index).is_some()
+        } else {
+            self.caches.at(index).is_some()
+        }
     }
 
     pub(crate) fn new() -> SlabRoom {

@@ -379,7 +379,8 @@ impl Model {
     /// A whole fault that was refused: where a page is charged after it was read, it stays in the swap cache.
     pub(super) fn fault_refused(&mut self, file: FileId, fail: Option<Failure>) {
         let Entry::Swap(number) = self.shmem.entry(file) else { return };
-        let is_read = self.shmem.page_of(file).is_some() || !matches!(fail, Some(Failure::Alloc | Failure::Insert));
+        let is_read =
+            self.shmem.page_of(file).is_some() || !matches!(fail, Some(Failure::Alloc | Failure::Insert));
         if self.shmem.rule.charge == ShmemCharge::AtSwapCache || !is_read {
             return;
         }

@@ -1,7 +1,9 @@
 //! Pages charged and inserted, and files of shmem: what a fault finds, who pays, and what may be left behind.
 
 use super::*;
-use crate::{FileId, FreeList, Grade, PageOp, PunchLeft, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage};
+use crate::{
+    FileId, FreeList, Grade, PageOp, PunchLeft, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage,
+};
 
 const F: FileId = FileId(0);
 const EEXIST: Outcome = Outcome::Refused(Errno::Exist);
