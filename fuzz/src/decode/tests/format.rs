@@ -156,6 +156,7 @@ fn scenes_keep_their_numbers() {
         (46, "mm-charges-moved-along"),
         (47, "kmem-limit-met"),
         (48, "mm-events-and-sockets"),
+        (49, "shmem-swapped-out-again"),
         (50, "shmem-punched-between-stages"),
         (51, "shmem-swapped-in-at-limit"),
         (52, "shmem-two-faults"),
