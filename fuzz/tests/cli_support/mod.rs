@@ -97,15 +97,6 @@ impl Ran {
         self
     }
 
-    /// Check that a hunt on a design that may be flawed ended with the exit code of the result that it prints.
-    #[track_caller]
-    pub(crate) fn exits_as_it_says(self) -> Ran {
-        let result = self.stdout.lines().find(|line| line.starts_with("result ")).unwrap_or_default();
-        assert!(result.contains("violat"), "no result in\n{}", self.stdout);
-        let found = !result.contains("no violation found");
-        self.exits(i32::from(found))
-    }
-
     /// What was printed, as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
