@@ -72,7 +72,8 @@ pub enum Reason {
     StockHitOverMax,
     /// The second half of an rmdir has not run yet.
     Offlining,
-    /// A small charge fails beside a large failing one. Only where operations overlap.
+    /// A charge fails that would have been served at each single moment: beside a large failing one, or as it had added
+    /// before others freed, and read the limit when it had been lowered. Only where operations overlap.
     FalseLockOut,
     /// A hole punch leaves a page in the swap cache, as somebody has it locked or it is being written.
     Stranded,

@@ -2,6 +2,7 @@
 
 use super::board::{Board, Pace, Wait};
 use super::lane::{Abandoned, Routines, Signal};
+use super::limits::LimitsSeen;
 use super::schedule::Lanes;
 use super::timeline::Log;
 use crate::check;
@@ -85,10 +86,7 @@ impl LaneEnv<'_> {
     /// An access of an operation that is checked.
     #[inline(never)]
     fn watch(&self, label: Label, access: Access, old: i64, new: i64) {
-        if matches!(
-            label.what,
-            What::MemoryUsage | What::MemoryMax | What::MemswUsage | What::MemswMax | What::DrainMutex
-        ) {
+        if LimitsSeen::concerns(label.what) {
             self.see_limit(label, access, old, new);
         }
         if label.what == What::CpuFlushing {

@@ -9,7 +9,7 @@ use stocktake_model::{Errno, Limit, Op, Outcome, Pages, Step};
 /// A refusal as it was seen: at this level the usage with the pages asked for was above the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// The usage of the group, of memory or of memory+swap.
+    /// The usage of the group that has the limit.
     pub(super) of: Label,
     /// Pages that were added.
     pub(super) pages: i64,
@@ -44,6 +44,12 @@ impl LimitsSeen {
         self.lost_drain = false;
     }
 
+    /// Whether an access to this word tells anything of limits.
+    #[inline]
+    pub(super) fn concerns(what: What) -> bool {
+        is_usage(what) || is_limit(what) || what == What::DrainMutex
+    }
+
     /// An access to a usage or a limit. `others` tells what other operations have in flight on the word.
     pub(super) fn see(
         &mut self,
@@ -54,18 +60,18 @@ impl LimitsSeen {
         others: impl FnOnce() -> i64,
     ) {
         match (label.what, access) {
-            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Update) if new > old => {
+            (what, Access::Update) if is_usage(what) && new > old => {
                 self.pending = Some((label, new - old, new, others()));
             }
-            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Update) => {
+            (what, Access::Update) if is_usage(what) => {
                 self.above.retain(|refused| refused.of != label);
             }
-            (What::MemoryUsage | What::MemswUsage | What::KmemUsage, Access::Load) => {
-                self.usage_read.push((label.what, new));
+            (what, Access::Load) if is_usage(what) => {
+                self.usage_read.push((what, new));
             }
-            (What::MemoryMax | What::MemswMax | What::KmemLimit, Access::Load) => {
+            (what, Access::Load) if is_limit(what) => {
                 if let Some((of, pages, usage, others)) = self.pending.take()
-                    && (of.index, limit_of(of.what)) == (label.index, label.what)
+                    && (of.index, limit_of(of.what)) == (label.index, what)
                     && usage > new
                 {
                     let refused = Refused { of, pages, usage, max: new, others };
@@ -108,10 +114,19 @@ impl LimitsSeen {
     }
 }
 
+fn is_usage(what: What) -> bool {
+    matches!(what, What::MemoryUsage | What::MemswUsage | What::KmemUsage | What::SwapUsage)
+}
+
+fn is_limit(what: What) -> bool {
+    matches!(what, What::MemoryMax | What::MemswMax | What::KmemLimit | What::SwapMax)
+}
+
 fn limit_of(usage: What) -> What {
     match usage {
         What::MemswUsage => What::MemswMax,
         What::KmemUsage => What::KmemLimit,
+        What::SwapUsage => What::SwapMax,
         _ => What::MemoryMax,
     }
 }

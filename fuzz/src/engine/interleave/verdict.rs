@@ -85,7 +85,10 @@ impl Interleave {
         }
         if grade == Grade::Violation && refusal_seen {
             grade = match flight.limits.last_refused {
-                Some(refused) if refused.usage - refused.others > refused.max => {
+                // Swap is not cached in stocks.
+                Some(refused)
+                    if refused.usage - refused.others > refused.max && refused.of.what != What::SwapUsage =>
+                {
                     Grade::Divergent(Reason::RemoteStock)
                 }
                 Some(_) if observed == Outcome::Refused(Errno::NoMem) => {
