@@ -209,6 +209,9 @@ struct Lists {
     used: bool,
 }
 
+/// Caches of groups, one for each group and root cache, that there is room for without being asked.
+const ROOMY: usize = 4096;
+
 impl SlabRoom {
     /// Whether a cache or a slab lives in a slot, seen from outside the run.
     pub(crate) fn lives_at(&self, slot: Label) -> bool {
@@ -248,9 +251,14 @@ impl SlabRoom {
         if config.caches == 0 {
             return;
         }
-        if config.caches > lists.of_root.len() || config.memcgs > self.width {
-            let rows = config.caches.next_power_of_two().max(lists.of_root.len());
-            self.width = config.memcgs.next_power_of_two().max(self.width);
+        let least = (config.caches.next_power_of_two(), config.memcgs.next_power_of_two());
+        let have = (lists.of_root.len(), self.width);
+        let fits = config.caches <= have.0 && config.memcgs <= have.1;
+        if !fits || have.0 * have.1 > ROOMY && least.0 * least.1 <= ROOMY {
+            // Room for what any program before has had is kept, unless that is a large table which hardly any has.
+            let both = (least.0.max(have.0), least.1.max(have.1));
+            let (rows, width) = if both.0 * both.1 <= ROOMY { both } else { least };
+            self.width = width;
             self.caches = Arena::new(rows * (self.width + 1));
             self.slots =
                 (0..rows * self.width).map(|slot| Word::new(Label::new(What::CacheSlot, slot))).collect();
@@ -295,5 +303,25 @@ impl Machine {
             }
         }
         self.slab.running.sub(e, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_table_is_not_kept_for_programs_that_need_none() {
+        let mut room = SlabRoom::new();
+        let config = |caches, memcgs| Config { caches, memcgs, ..Config::default() };
+        let mut caches_after = |caches, memcgs| {
+            room.reset(&config(caches, memcgs));
+            room.caches()
+        };
+        assert_eq!(caches_after(2545, 11), 4096 * 17, "as many rows as caches, as wide as there are groups");
+        assert_eq!(caches_after(3, 407), 4 * 513, "not the product of the largest of both");
+        assert_eq!(caches_after(1, 2), 4 * 513, "what is not large is kept");
+        assert_eq!(caches_after(8, 2), 8 * 513);
+        assert_eq!(caches_after(16, 2), 16 * 3);
     }
 }
