@@ -163,6 +163,8 @@ faults! {
         "a counter is read, added to and written back: what another CPU does to it in between is lost";
     N2, "N2", "this project",
         "rmdir does not look again, under the lock of the tree, whether the group is still there: it is offlined twice";
+    N3, "N3", "this project",
+        "a task begins its exit without excluding a migration of its process, which may be half way";
     S18, "S18", "seed 003, reparenting of kmem_caches",
         "reparenting hands caches to the parent without a reference to it";
     S19, "S19", "seed 003, references of a kmem_cache",

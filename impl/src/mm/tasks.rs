@@ -5,6 +5,7 @@
 
 use super::{EXITING, KTHREAD, Making, MmRef, Process, TaskList, TaskRef};
 use crate::MmDesign;
+use crate::fault::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::substrate::arena::{Handle, word_of};
@@ -249,8 +250,11 @@ impl Machine {
         e.mark(Mark::Migrated);
     }
 
-    /// First half of an exit: the task counts no longer as one of its group.
+    /// First half of an exit: the task counts no longer as one of its group. A migration of its process moves it before or
+    /// leaves it behind, and is not met half way: the kernel's `cgroup_threadgroup_rwsem`, for which the lock of the tree
+    /// stands here.
     pub fn exit_begin<E: Env>(&self, e: &E, task: TaskRef) {
+        let _tree = (!e.fault(Fault::N3)).then(|| self.tree.lock(e));
         let node = self.task(e, task);
         node.flags.swap(e, node.flags.load(e) | EXITING);
         self.memcgs.get(e, self.task_css(e, task)).css.tasks.sub(e, 1);
