@@ -227,6 +227,7 @@ impl Fault {
                 | Fault::B3
                 | Fault::B10
                 | Fault::N1
+                | Fault::N3
                 | Fault::B53
         )
     }
