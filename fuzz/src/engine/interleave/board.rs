@@ -28,6 +28,9 @@ pub(super) enum Wait {
     Grace(Label),
     /// That anybody writes anything: it is in a loop that has tried and failed.
     Spin(Loop, Label),
+    /// The same, after many tries: that nobody else can go on. Two that try for ever what a third has to do first would
+    /// else wake each other, and a scheduler that is not fair never let that one go on.
+    Yield(Loop, Label),
 }
 
 /// How the lanes are run.
@@ -271,7 +274,7 @@ impl Board {
 
     /// Nobody can go on: whoever is in a loop tries again, alone.
     pub(super) fn wake_spinners(&self) {
-        self.wake(|wait| matches!(wait, Wait::Spin(..)));
+        self.wake(|wait| matches!(wait, Wait::Spin(..) | Wait::Yield(..)));
     }
 
     /// Whether anybody waits. Asked first, as it is seldom so.
@@ -318,7 +321,7 @@ impl Board {
         match self.waits_for(lane) {
             Wait::Lock(label) => self.holder(label),
             Wait::Grace(label) => Some(label.index as usize),
-            Wait::Spin(..) | Wait::Nothing => None,
+            Wait::Spin(..) | Wait::Yield(..) | Wait::Nothing => None,
         }
     }
 

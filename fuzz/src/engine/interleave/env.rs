@@ -15,6 +15,8 @@ use stocktake_impl::{Access, Cpu, Env, Failing, Fault, Label, Loop, Machine, Mar
 
 /// Tries that one operation may make in its loops (rule I13).
 const MOST_TRIES: u32 = 1000;
+/// Tries after which a loop lets everybody else go on first.
+const MOST_TRIES_UNFAIR: u32 = 100;
 /// Tries of a loop while nobody else can do anything.
 const MOST_TRIES_ALONE: u32 = 20;
 
@@ -188,13 +190,15 @@ impl LaneEnv<'_> {
     fn wait(&self, wait: Wait) {
         if self.watched {
             let on = match wait {
-                Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) => label,
+                Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) | Wait::Yield(_, label) => {
+                    label
+                }
                 Wait::Nothing => return,
             };
             match wait {
                 Wait::Lock(_) => self.board.reach(Seen::LockWaitedFor),
                 Wait::Grace(_) => self.board.reach(Seen::GraceWaitedForSection),
-                Wait::Spin(..) | Wait::Nothing => {}
+                Wait::Spin(..) | Wait::Yield(..) | Wait::Nothing => {}
             }
             self.board.wait(self.lane, wait);
             let holder = self.board.awaited(self.lane);
@@ -279,6 +283,7 @@ impl Env for LaneEnv<'_> {
         let wait = match what {
             Loop::Lock => Wait::Lock(on),
             Loop::Grace => Wait::Grace(on),
+            _ if self.tries.get() >= MOST_TRIES_UNFAIR => Wait::Yield(what, on),
             _ => Wait::Spin(what, on),
         };
         match (self.board.pace.get(), what) {
@@ -290,7 +295,7 @@ impl Env for LaneEnv<'_> {
             (Pace::Ending, _) => return false,
             _ => {}
         }
-        if matches!(wait, Wait::Spin(..)) {
+        if matches!(wait, Wait::Spin(..) | Wait::Yield(..)) {
             self.tries.set(self.tries.get() + 1);
             if self.board.ready().none_but(self.lane) {
                 self.tries_alone.set(self.tries_alone.get() + 1);

@@ -24,7 +24,7 @@ impl Interleave {
             let what = match self.shared.board.waits_for(lane) {
                 Wait::Lock(label) => format!("the lock {:?}", label.what),
                 Wait::Grace(label) => format!("the read section of CPU {}", label.index),
-                Wait::Spin(_, label) => format!("a change of {:?}", label.what),
+                Wait::Spin(_, label) | Wait::Yield(_, label) => format!("a change of {:?}", label.what),
                 Wait::Nothing => String::from("another lane"),
             };
             let by = match self.shared.board.awaited(lane) {
@@ -45,7 +45,9 @@ impl Interleave {
 
     fn label(&self, lane: usize) -> Option<Label> {
         match self.shared.board.waits_for(lane) {
-            Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) => Some(label),
+            Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) | Wait::Yield(_, label) => {
+                Some(label)
+            }
             Wait::Nothing => None,
         }
     }

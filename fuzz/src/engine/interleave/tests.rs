@@ -131,6 +131,19 @@ fn every_strategy_reaches_a_race() {
     }
 }
 
+/// Charges that wait for the drain of a CPU that has nothing to do let it come, however unfair the scheduler is.
+#[test]
+fn whoever_tries_again_and_again_lets_others_go_on() {
+    let lines = "cpus 4\ndesign drain=wait\n@0 mkdir A max=2\n@0 k = cache.create 1\n@0 x = slab.alloc k A\n@0 p = page.anon A\n\
+        parallel\n@2 q = page.file A\n@1 r = charge A 64";
+    let mut engine = Interleave::new();
+    for seed in 0..300 {
+        let mut program = program(lines);
+        program.header.drive = Drive::Pct { seed, depth: 3 };
+        assert_eq!(engine.run(&program, &mut Tally::default()), Ok(()), "seed {seed}");
+    }
+}
+
 /// The violation that exploring a program finds, and whether the search of orders was asked before.
 fn explored(lines: &str) -> (Option<Box<Violation>>, bool) {
     let mut tally = Tally::default();
