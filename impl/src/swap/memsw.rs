@@ -1,9 +1,10 @@
 //! cgroup v1: memory and swap are counted together, and a swap slot takes over the charge of the page.
 //!
 //! A page that is swapped out leaves the memory counter and stays in that of memory+swap, which is from then on the
-//! slot's: for a page of shmem that is when it leaves the swap cache, and so its memory. A page that comes in is charged to both counters like any other, and only then the slot's charge goes
-//! back: for a moment the page counts twice, and a group at its limit of memory+swap cannot swap in (the swap-in of
-//! Linux to 5.7 commits after it has charged; `mem_cgroup_swapin_uncharge_swap` since 5.12).
+//! slot's: for a page of shmem that is when it leaves the swap cache, and so its memory. A page that comes in is charged
+//! to both counters like any other, and only then the slot's charge goes back: for a moment the page counts twice, and a
+//! group at its limit of memory+swap cannot swap in (the swap-in of Linux to 5.7 commits after it has charged;
+//! `mem_cgroup_swapin_uncharge_swap` since 5.12).
 
 use super::{FolioRef, SwapEntry};
 use crate::Fault;

@@ -5,7 +5,7 @@
 //! are given back before the swap cache is cleared; the swap cache is reclaimed page by page.
 
 use super::{Entry, Model, ShmemCharge};
-use crate::{CpuId, Errno, FileId, GroupId, Outcome, ShmemStage};
+use crate::{CpuId, Errno, Failure, FileId, GroupId, Outcome, ShmemStage};
 
 /// What is left of a punch once nothing leads to the slots any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,30 @@ impl Model {
         }
         if let Some(page) = page.and_then(|page| self.shmem.page_mut(page)) {
             page.version = version;
+        }
+    }
+}
+
+/// Charges that are refused.
+impl Model {
+    /// A whole fault that was refused: where a page is charged after it was read, it stays in the swap cache.
+    pub(super) fn fault_refused(&mut self, file: FileId, fail: Option<Failure>) {
+        let Entry::Swap(number) = self.shmem.entry(file) else { return };
+        let is_read =
+            self.shmem.page_of(file).is_some() || !matches!(fail, Some(Failure::Alloc | Failure::Insert));
+        if self.shmem.rule.charge == ShmemCharge::AtSwapCache || !is_read {
+            return;
+        }
+        if let Some(page) = self.cached_page(number).and_then(|page| self.shmem.page_mut(page)) {
+            page.writeback = false;
+        }
+        self.charge_refused(number);
+    }
+
+    /// The page of some slots could not be charged.
+    pub(super) fn charge_refused(&mut self, number: u32) {
+        if self.shmem.rule.charge == ShmemCharge::AtChargeOrDropped {
+            self.uncache(number);
         }
     }
 }

@@ -376,27 +376,6 @@ impl Model {
         }
     }
 
-    /// A whole fault that was refused: where a page is charged after it was read, it stays in the swap cache.
-    pub(super) fn fault_refused(&mut self, file: FileId, fail: Option<Failure>) {
-        let Entry::Swap(number) = self.shmem.entry(file) else { return };
-        let is_read =
-            self.shmem.page_of(file).is_some() || !matches!(fail, Some(Failure::Alloc | Failure::Insert));
-        if self.shmem.rule.charge == ShmemCharge::AtSwapCache || !is_read {
-            return;
-        }
-        if let Some(page) = self.cached_page(number).and_then(|page| self.shmem.page_mut(page)) {
-            page.writeback = false;
-        }
-        self.charge_refused(number);
-    }
-
-    /// The page of some slots could not be charged.
-    fn charge_refused(&mut self, number: u32) {
-        if self.shmem.rule.charge == ShmemCharge::AtChargeOrDropped {
-            self.uncache(number);
-        }
-    }
-
     /// The page that the swap cache has for some slots, read into it if need be.
     pub(super) fn cached_page(&mut self, number: u32) -> Option<PageNo> {
         let swap = self.shmem.swap(number)?;
