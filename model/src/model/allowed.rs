@@ -95,6 +95,13 @@ impl Model {
         }
     }
 
+    /// A charge has looked for who pays, and not charged yet.
+    pub fn payer_found(&mut self, step: &Step) {
+        if let Op::Mm(MmOp::Charge { through, .. }) = step.op {
+            self.mm_looked_up(through);
+        }
+    }
+
     /// A charge asks for whole pages, `asked`, at the levels from `group` up. Cached pages can fail it where the
     /// model's would fit, and a stock that serves all of it asks no level.
     pub(super) fn allow_cached(

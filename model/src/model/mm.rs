@@ -53,7 +53,8 @@ struct Mm {
     tasks: Vec<TaskId>,
     /// The task whose fork or exec makes it.
     maker: Option<TaskId>,
-    /// Groups in which its tasks were, the newest last.
+    /// Groups in which its tasks were, the newest last; before them, what charges have found in the place of removed
+    /// ones.
     homes: Vec<GroupId>,
     /// What was charged through it; also what has been freed meanwhile.
     pages: Vec<ChargeId>,
@@ -392,13 +393,29 @@ impl Model {
                 self.bind(new, super::pages::Folio { group, pages });
             }
             (MmOp::Charge { new, through, pages }, Outcome::To(group)) => {
+                self.mm_looked_up(through);
                 self.bind(new, super::pages::Folio { group, pages: Pages(pages.0) });
                 if let Some(mm) = self.mm_of(through).ok().and_then(|mm| self.mms.mms.get_mut(mm)) {
                     mm.pages.push(new);
                 }
             }
+            (MmOp::Charge { through, .. }, Outcome::Refused(_)) => self.mm_looked_up(through),
             _ => {}
         }
+    }
+
+    /// A charge has looked for the group that an mm charges: in the place of one that has been removed the mm may
+    /// point to its first online ancestor, and still does when that is removed too.
+    pub(super) fn mm_looked_up(&mut self, via: Via) {
+        let Ok(mm) = self.mm_of(via) else { return };
+        let Some(homes) = self.mms.mms.get(mm).map(|mm| &mm.homes) else { return };
+        let mut found = Vec::new();
+        for online in homes.iter().map(|&home| self.first_online(home)) {
+            if !homes.contains(&online) {
+                add(&mut found, online);
+            }
+        }
+        self.mms.mms[mm].homes.splice(..0, found);
     }
 
     /// A task runs from now on.

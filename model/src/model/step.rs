@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// Applies the observed answer to a step. A step that is not admitted, an answer that refuses, and an answer
-    /// of a shape that the operation cannot give change nothing.
+    /// of a shape that the operation cannot give change nothing; but a charge that is refused has looked for its group.
     ///
     /// That the second half of an rmdir ran is known only where it is the answer, as of [`Op::Work`]; wherever
     /// else it was seen to run, [`Model::offline_finished`] has to be told.

@@ -210,6 +210,7 @@ impl Parts<'_> {
         }
         if at == At::Before {
             if model.pays(&self.ended.step, payer) {
+                model.payer_found(&self.ended.step);
                 self.go(At::Payer(payer), model);
             }
         } else {

@@ -1,7 +1,7 @@
 //! Tasks and mms: who may pay, and what is bound to what.
 
 use super::*;
-use crate::{MmOp, MmUserId, TaskId, Via};
+use crate::{MmEvent, MmOp, MmUserId, TaskId, Via};
 
 const T1: TaskId = TaskId(1);
 const T2: TaskId = TaskId(2);
@@ -172,4 +172,24 @@ fn kernel_threads_bind_nothing() {
     assert_eq!((payers(&model, OF_T2), model.mm_bound(OF_T2)), (vec![to(3)], Some(g(3))));
     run_all(&mut model, &[mm(MmOp::Exit { task: T1 })]);
     assert_eq!(model.mm_bound(OF_T2), None);
+}
+
+#[test]
+fn an_event_may_be_counted_where_a_charge_has_made_the_mm_point() {
+    let mut model = with_a_task();
+    let answers = |model: &Model| {
+        let event = mm(MmOp::Event { through: Via::User(MmUserId(0)), event: MmEvent::Fault });
+        let mut exact = model.allowed(&step(event), &Seen::default()).exact;
+        exact.sort();
+        exact
+    };
+    let held = Via::User(MmUserId(0));
+    run_all(&mut model, &[mm(MmOp::Get { new: MmUserId(0), of: OF_T1 }), mm(MmOp::Exit { task: T1 })]);
+    remove(&mut model, 3);
+    let mut nobody_looked = model.clone();
+    remove(&mut nobody_looked, 1);
+    assert_eq!(answers(&nobody_looked), [Outcome::Done, to(0), to(3)]);
+    assert_eq!(run(&mut model, mm_charge(0, held, 1)), to(1));
+    remove(&mut model, 1);
+    assert_eq!(answers(&model), [Outcome::Done, to(0), to(1), to(3)]);
 }
