@@ -178,6 +178,7 @@ goals! {
         StrandedByWriteback, "stranded-by-writeback", "a hole punch leaves a page in the swap cache that is being written";
         StaleReclaimed, "stale-reclaimed", "a stranded page is reclaimed";
         SwapCacheReclaimed, "swap-cache-reclaimed", "a page of the swap cache is reclaimed, and its slots stay";
+        ReclaimFoundReference, "reclaim-found-reference", "a page of the swap cache stays, as somebody has a reference to it";
         SwappedOff, "swapped-off", "every file is swapped in";
         FailedFaultRaced, "failed-fault-raced", "a fault fails after its index entry has changed";
     }
@@ -210,6 +211,9 @@ goals! {
         CpuDownMetDrain, "cpu-down-met-drain", "a CPU goes down while a drain looks at the stocks of all CPUs";
         CallbackMetOperation, "callback-met-operation", "RCU callbacks run while another CPU is in the middle of an operation";
         LimitMetCharge, "limit-met-charge", "a limit is written after a charge has added to the usage, and before that has ended";
+        FaultMetFault, "fault-met-fault", "two faults on one file are under way at the same time";
+        FaultMetPunch, "fault-met-punch", "a hole is punched into a file while a fault on it is under way";
+        FaultMetReclaim, "fault-met-reclaim", "the swap cache is reclaimed while a fault on a file is under way";
         LockWaitedFor, "lock-waited-for", "an operation waits for a lock that another CPU holds";
         TrylockLost, "trylock-lost", "a trylock fails, since another CPU holds the lock";
         GraceWaitedForSection, "grace-waited-for-section", "a grace period waits for the end of a read section";

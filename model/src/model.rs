@@ -43,7 +43,7 @@ use obj_cgroup::{Bucket, Object};
 use pages::Folio;
 pub use questions::Holders;
 use shmem::Shmem;
-pub use shmem::{PunchLeft, ShmemCharge, ShmemPlace, ShmemRule};
+pub use shmem::{ShmemCharge, ShmemIndex, ShmemPage, ShmemPlace, ShmemRule};
 use slab::{Cache, SlabObject, Slabs};
 pub use slab::{SlabCharge, SlabRule};
 use swap::Slot;

@@ -44,6 +44,8 @@ pub(crate) struct Bindings {
     pub(crate) versions: Vec<u32>,
     /// The first of the slots that the last file was swapped out to.
     pub(crate) swapped_to: Option<u32>,
+    /// How many slots the last reclaim of the swap cache looked at.
+    pub(crate) reclaimed: Option<u32>,
 }
 
 impl Bindings {
@@ -65,7 +67,7 @@ impl Bindings {
         self.faults.clear();
         self.versions.clear();
         self.versions.resize(population.files, 0);
-        self.swapped_to = None;
+        (self.swapped_to, self.reclaimed) = (None, None);
         self.groups[0] = Some(root);
     }
 }

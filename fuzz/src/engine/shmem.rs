@@ -122,7 +122,7 @@ impl<E: Env> Applier<'_, E> {
                 Punched::Stranded => Outcome::Stranded,
             },
             ShmemOp::Reclaim => {
-                m.reclaim_swap_cache(e, cpu);
+                self.bindings.reclaimed = Some(m.reclaim_swap_cache(e, cpu) as u32);
                 Outcome::Done
             }
             ShmemOp::Swapoff { group } => {

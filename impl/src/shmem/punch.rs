@@ -99,8 +99,9 @@ impl Machine {
     }
 
     /// Reclaim the swap cache: each page that is not locked is waited for until it is written, written if it is dirty,
-    /// and taken out. With one that nothing leads to its slots are freed.
-    pub fn reclaim_swap_cache<E: Env>(&self, e: &E, cpu: &Cpu) {
+    /// and taken out, unless somebody has a reference to it. One that nothing leads to is taken out whoever has, and its
+    /// slots are freed. The answer is the number of slots that were looked at, from the first.
+    pub fn reclaim_swap_cache<E: Env>(&self, e: &E, cpu: &Cpu) -> usize {
         let used = self.slot_table.lock(e).high_water();
         for slot in 0..used {
             let Some(folio) = self.lookup_swap_cache(e, cpu, slot) else { continue };
@@ -112,6 +113,7 @@ impl Machine {
             }
             self.put_page(e, cpu, folio);
         }
+        used
     }
 
     fn reclaim_page<E: Env>(&self, e: &E, cpu: &Cpu, folio: FolioRef, slot: usize) {
@@ -122,18 +124,30 @@ impl Machine {
                 return;
             }
             e.mark(if uncharged { Mark::StaleUnchargedReclaimed } else { Mark::StaleReclaimed });
-        } else {
-            let node = self.folios.get(e, folio);
-            if node.flags.load(e) & DIRTY != 0 {
-                self.slots[slot].content.store(e, node.content.load(e));
-            }
-            if self.do_memsw_account() {
-                self.memsw_swapout_cached(e, cpu, folio, self.entry_at(e, slot));
-            }
-            e.mark(Mark::SwapCacheReclaimed);
+            self.change_flags(e, folio, DIRTY, 0);
+            self.delete_from_swap_cache(e, cpu, folio);
+            return;
         }
-        self.change_flags(e, folio, DIRTY, 0);
-        self.delete_from_swap_cache(e, cpu, folio);
+        let node = self.folios.get(e, folio);
+        if node.flags.load(e) & DIRTY != 0 {
+            self.change_flags(e, folio, DIRTY, 0);
+            self.slots[slot].content.store(e, node.content.load(e));
+        }
+        // Whoever has a reference may write to the page, so with one of others it stays. With none left nobody gets one.
+        if !node.page.refs.replace(e, 2, 0) {
+            e.mark(Mark::ReclaimFoundReference);
+            return;
+        }
+        // What was written before the references were gone is not in the slot.
+        if node.flags.load(e) & DIRTY != 0 {
+            node.page.refs.store(e, 2);
+            return;
+        }
+        if self.do_memsw_account() {
+            self.memsw_swapout_cached(e, cpu, folio, self.entry_at(e, slot));
+        }
+        e.mark(Mark::SwapCacheReclaimed);
+        self.delete_frozen_from_swap_cache(e, folio);
     }
 
     /// Take the swap device out of use, as far as shmem is concerned: each swap entry is swapped in, by a task of a group

@@ -54,6 +54,15 @@ impl Machine {
         self.put_page(e, cpu, folio);
     }
 
+    /// The same for a page that nobody can get a reference to. What is left is the caller's.
+    pub(super) fn delete_frozen_from_swap_cache<E: Env>(&self, e: &E, folio: FolioRef) {
+        let node = self.folios.get(e, folio);
+        let Some(slot) = (node.swap.swap(e, 0) as usize).checked_sub(1) else { return };
+        self.slots[slot].cache.store(e, 0);
+        node.page.refs.store(e, 1);
+        self.swap_map_sub(e, slot, HAS_CACHE);
+    }
+
     /// One index entry less leads to the slots. What is left of their map.
     pub(super) fn swap_count_sub<E: Env>(&self, e: &E, slot: usize) -> i64 {
         self.swap_map_sub(e, slot, COUNT)

@@ -364,6 +364,7 @@ pub enum Mark {
     StaleReclaimed,
     StaleUnchargedReclaimed,
     SwapCacheReclaimed,
+    ReclaimFoundReference,
     SwappedOff,
 }
 

@@ -229,6 +229,10 @@ impl Machine {
     pub(crate) fn recorded_online<E: Env>(&self, e: &E, cpu: &Cpu, entry: SwapEntry) -> Option<MemcgRef> {
         let _section = self.rcu_read_lock(e, cpu.id);
         let id = self.slots[entry.first()].record.load(e);
+        // In v1 nobody is, while the page pays that is on its way from the swap cache into the index.
+        if id == 0 && self.do_memsw_account() {
+            return None;
+        }
         let memcg = self.memcg_from_id(e, id)?;
         self.css_tryget_online(e, memcg).then_some(memcg)
     }

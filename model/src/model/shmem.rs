@@ -8,19 +8,21 @@
 //! more, and it is *stranded*, until the swap cache is reclaimed. It and its slots are paid for as long.
 //!
 //! When a page that comes from swap is charged, and whether a punch waits for a page lock, is [`ShmemRule`]'s: the
-//! designs differ, and either is right. [`stages`] has faults, [`parts`] what other operations do one thing after the
-//! other, [`memsw`] what differs in v1, this file everything else.
+//! designs differ, and either is right. [`stages`] has faults, [`parts`] what operations do one thing after the other,
+//! [`slots`] how slots and pages of the swap cache come free, [`swapoff`] that, [`memsw`] what differs in v1, this file everything else.
 
 mod memsw;
 mod parts;
+mod slots;
 mod stages;
+mod swapoff;
 
 use super::pages::Folio;
 use super::swap::Slot;
 use super::{Model, Skip};
 use crate::{CpuId, Errno, Failure, FileId, GroupId, Mode, Outcome, Pages, ShmemOp};
 pub use memsw::ShmemPlace;
-pub use parts::PunchLeft;
+pub use parts::{ShmemIndex, ShmemPage};
 pub(super) use stages::Fault;
 
 /// What the specification leaves to the design.
@@ -35,7 +37,7 @@ pub struct ShmemRule {
 /// When a page that comes from swap is charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShmemCharge {
-    /// When it is read into the swap cache.
+    /// When it is read into the swap cache. There it stays if it cannot be inserted; in all the others it is taken out.
     #[default]
     AtSwapCache,
     /// In the stage of that name. It stays charged if it cannot be inserted.
@@ -96,6 +98,8 @@ struct Swap {
     referenced: bool,
     /// What the swap cache has.
     cached: Option<PageNo>,
+    /// Somebody reads the page, who has told so: the swap cache will have it, and the slots are kept.
+    reading: bool,
     /// The version that is in the slots.
     version: u32,
 }
@@ -439,7 +443,7 @@ impl Model {
             Some(recorded) => self.take_slots(Slot { recorded, pages }),
             None => self.slots_used += pages.0,
         }
-        let swap = Swap { pages, recorded, referenced: true, cached: Some(page), version };
+        let swap = Swap { pages, recorded, referenced: true, cached: Some(page), reading: false, version };
         let number = UNKNOWN + self.shmem.taken;
         self.shmem.taken += 1;
         self.shmem.swaps.push((number, swap));
@@ -477,56 +481,6 @@ impl Model {
                 if !stranded {
                     self.uncache(number);
                 }
-            }
-        }
-    }
-
-    /// Everything that is written out has the last version in its slots, so that the page can go.
-    fn reclaim_swap_cache(&mut self) {
-        let cached: Vec<u32> = self.swap_cached().collect();
-        cached.into_iter().for_each(|number| self.reclaim_cached(number));
-    }
-
-    /// One page of the swap cache, unless it is locked.
-    fn reclaim_cached(&mut self, number: u32) {
-        let page = self.shmem.swap(number).and_then(|swap| swap.cached);
-        let Some(found) = page.and_then(|page| self.shmem.page_mut(page)).filter(|page| !page.locked) else {
-            return;
-        };
-        let written = found.dirty.then_some(found.version);
-        (found.dirty, found.writeback) = (false, false);
-        if let Some(swap) = self.shmem.swap_mut(number) {
-            swap.version = written.unwrap_or(swap.version);
-        }
-        self.take_over(number);
-        self.uncache(number);
-    }
-
-    /// The index entry that led to some slots does so no more.
-    fn unreference(&mut self, number: u32) {
-        if let Some(swap) = self.shmem.swap_mut(number) {
-            swap.referenced = false;
-        }
-        self.free_unused(number);
-    }
-
-    /// The swap cache has no page for some slots any more.
-    fn uncache(&mut self, number: u32) {
-        let page = self.shmem.swap_mut(number).and_then(|swap| swap.cached.take());
-        if let Some(page) = page {
-            self.put(page);
-        }
-        self.free_unused(number);
-    }
-
-    fn free_unused(&mut self, number: u32) {
-        let unused =
-            |(first, swap): &(u32, Swap)| *first == number && !swap.referenced && swap.cached.is_none();
-        if let Some(at) = self.shmem.swaps.iter().position(unused) {
-            let (_, swap) = self.shmem.swaps.remove(at);
-            match swap.recorded {
-                Some(recorded) => self.give_slots(Slot { recorded, pages: swap.pages }),
-                None => self.return_slots(swap.pages),
             }
         }
     }

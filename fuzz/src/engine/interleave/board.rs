@@ -277,6 +277,12 @@ impl Board {
         self.wake(|wait| matches!(wait, Wait::Spin(..) | Wait::Yield(..)));
     }
 
+    /// Whether a lane that waits is in a loop.
+    pub(super) fn others_spin(&self) -> bool {
+        let spins = |lane: usize| matches!(self.waits_for(lane), Wait::Spin(..) | Wait::Yield(..));
+        self.waiting.get().iter().any(spins)
+    }
+
     /// Whether anybody waits. Asked first, as it is seldom so.
     #[inline]
     fn somebody_waits(&self) -> bool {

@@ -4,13 +4,17 @@
 //! it gone, and is skipped, as it is if the operation under way only uses it. A task does one thing at a time, and its
 //! mm stays while another lane asks about it; whoever moves charges keeps both groups from being removed.
 //!
-//! One thing is not explained yet, and so does not overlap: two operations on files of shmem. The search of orders knows
-//! their [`parts`](super::parts) but for the page locks that are held while a page of the index is looked at; the lockstep
-//! engine puts the stages of faults in every order instead.
+//! What is done with the pages of files overlaps as it comes: faults, punches, swapping out and reclaim, whose
+//! [`parts`](super::parts) the search of orders knows. The rest of that room does not, and is alone with it, as
+//! [`Claim::SwapCache`] has it: who writes to a page, and who ends its writeback or frees its copy, as a write is no operation of the
+//! kernel that takes time, but a store to memory by whoever has mapped the page before; and the stages of a fault that was
+//! begun before the lanes, each of which is an operation of its own that others cannot wait for.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
-use stocktake_model::{CpuId, GroupId, MappedOp, MmOp, Model, Op, PageOp, SlabOp, Step, TaskId, Via};
+use stocktake_model::{
+    CpuId, GroupId, MappedOp, MmOp, Model, Op, PageOp, ShmemOp, SlabOp, Step, TaskId, Via,
+};
 
 /// Something that operations under way may be in each other's way about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +101,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
                 model.slab_object(object).map(|(cache, _)| (Claim::Name(Kind::Cache, cache.0), false)),
             );
         }
-        Op::Shmem(_) => wanted.push((Claim::SwapCache, true)),
+        Op::Shmem(op) => wanted.push((Claim::SwapCache, !shares_swap_cache(&op, model))),
         Op::CpuDown { target }
         | Op::CpuUp { target }
         | Op::CpuIsolate { target }
@@ -138,6 +142,13 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
         }
         _ => {}
     }
+}
+
+/// Whether an operation on files may overlap another one.
+fn shares_swap_cache(op: &ShmemOp, model: &Model) -> bool {
+    let whole =
+        matches!(op, ShmemOp::Fault { .. } | ShmemOp::Punch { .. } | ShmemOp::Out { .. } | ShmemOp::Reclaim);
+    whole && model.open_faults().next().is_none()
 }
 
 /// The kind of name that an operation consumes.

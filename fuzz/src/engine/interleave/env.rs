@@ -95,7 +95,9 @@ impl LaneEnv<'_> {
             self.board.flush_mark(self.lane, label.index as usize, access, new);
         }
         self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
-        self.see_owner(label);
+        if !gets_page(label, access, old, new) {
+            self.see_owner(label);
+        }
         if old != new && matches!(access, Access::Store | Access::Update) {
             self.note(label, old, new);
         }
@@ -297,18 +299,26 @@ impl Env for LaneEnv<'_> {
         }
         if matches!(wait, Wait::Spin(..) | Wait::Yield(..)) {
             self.tries.set(self.tries.get() + 1);
-            if self.board.ready().none_but(self.lane) {
+            // Others that try again and again may be what this one waits for: then it is the turn of all of them.
+            let alone = self.board.ready().none_but(self.lane) && !self.board.others_spin();
+            if alone {
                 self.tries_alone.set(self.tries_alone.get() + 1);
             }
             if self.tries.get() > MOST_TRIES || self.tries_alone.get() > MOST_TRIES_ALONE {
                 self.oops(Oops::Stuck(what, on));
                 return false;
             }
-            if self.board.ready().none_but(self.lane) {
+            if alone {
                 return true;
             }
         }
         self.wait(wait);
         true
     }
+}
+
+/// Whether an access may be that of somebody who takes a reference to a page that he has found without one. It may have been
+/// freed by then, and be another one: its count of references is there as long as the machine is.
+fn gets_page(label: Label, access: Access, old: i64, new: i64) -> bool {
+    label.what == What::PageRefs && (access == Access::Load || access == Access::Update && new >= old)
 }

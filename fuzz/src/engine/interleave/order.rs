@@ -10,14 +10,14 @@
 //! the ends does not explain: what differs at rest is named then.
 
 use super::Interleave;
-use super::parts::{At, next_parts};
+use super::parts::{At, Context, Ended, next_parts};
 use crate::check::Broken;
 use crate::tally::Tally;
 use std::collections::BTreeMap;
-use stocktake_model::Model;
+use stocktake_model::{Model, Op, ShmemOp};
 
 /// The most models that are tried.
-const MOST_MODELS: usize = 6000;
+const MOST_MODELS: usize = 20_000;
 
 /// One way to go on: how far each operation is, and the model there.
 struct Node {
@@ -46,6 +46,7 @@ impl Interleave {
         let mut seen: BTreeMap<Vec<At>, Vec<Model>> = BTreeMap::new();
         let mut stack = vec![Node { progress: vec![At::Before; count], model: self.base.clone() }];
         let mut successors = Vec::new();
+        let mut context = Context { slots: self.slots_of_files(), references_count: false };
         let mut at_rest = None;
         while let Some(Node { progress, model }) = stack.pop() {
             let known = seen.entry(progress.clone()).or_default();
@@ -67,9 +68,12 @@ impl Interleave {
                 }
                 continue;
             }
+            let reclaims =
+                |(ended, at): (&Ended, &At)| *at != At::Ended && ended.step.op == Op::Shmem(ShmemOp::Reclaim);
+            context.references_count = self.outcomes.iter().zip(&progress).any(reclaims);
             // The operation that ended first is tried first: it is on top of the stack.
             for next in (0..count).rev().filter(|&next| self.may_go_on(&progress, next)) {
-                next_parts(&model, &self.outcomes[next], progress[next], &mut successors);
+                next_parts(&model, &self.outcomes[next], progress[next], &context, &mut successors);
                 for (at, model) in successors.drain(..).rev() {
                     let mut progress = progress.clone();
                     progress[next] = at;
@@ -79,6 +83,19 @@ impl Interleave {
             known.push(model);
         }
         at_rest.map_or(Explained::No, Explained::NotAtRest)
+    }
+
+    /// Slots that files were swapped out to before the lanes began, or are in them.
+    fn slots_of_files(&self) -> Vec<u32> {
+        let out = |ended: &Ended| match ended.step.op {
+            Op::Shmem(ShmemOp::Out { .. }) => ended.slot,
+            _ => None,
+        };
+        let mut slots: Vec<u32> =
+            self.base.shmem_slots().chain(self.outcomes.iter().filter_map(out)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     /// Whether an operation can do its next part: all that ended before it began are over.

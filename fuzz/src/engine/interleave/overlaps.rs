@@ -3,7 +3,7 @@
 use super::Interleave;
 use crate::goals::Seen;
 use stocktake_impl::What;
-use stocktake_model::{MappedOp, Op, Step};
+use stocktake_model::{MappedOp, Op, ShmemOp, Step};
 
 impl Interleave {
     /// An operation has ended: note whom it has met that is still in the middle of another one.
@@ -40,6 +40,12 @@ impl Interleave {
             ) if charge == mapped => Seen::MoveMetMapping,
             (Op::CpuDown { .. }, Op::DrainAll { .. }) => Seen::CpuDownMetDrain,
             (Op::Grace, _) if writes(lane, |_| true) => Seen::CallbackMetOperation,
+            (Op::Shmem(ShmemOp::Fault { file, .. }), Op::Shmem(met)) => match *met {
+                ShmemOp::Fault { file: same, .. } if same == *file => Seen::FaultMetFault,
+                ShmemOp::Punch { file: same } if same == *file => Seen::FaultMetPunch,
+                ShmemOp::Reclaim => Seen::FaultMetReclaim,
+                _ => return,
+            },
             _ => return,
         };
         board.reach(goal);

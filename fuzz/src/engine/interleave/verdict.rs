@@ -151,7 +151,13 @@ impl Interleave {
             evident: refusal_seen || by_stocks || above.is_none() && is_plain_charge(step, observed),
             met_limit,
             version: member.version,
-            slot: member.bindings.swapped_to.filter(|_| matches!(observed, Outcome::To(_))),
+            slot: match (step.op, observed) {
+                (Op::Shmem(ShmemOp::Out { .. }), Outcome::To(_) | Outcome::Done) => {
+                    member.bindings.swapped_to
+                }
+                (Op::Shmem(ShmemOp::Reclaim), _) => member.bindings.reclaimed,
+                _ => None,
+            },
             began: member.began,
         });
         let version = member.version;

@@ -62,6 +62,24 @@ impl Model {
         Some((fault.number?, fault.group))
     }
 
+    /// The slots that the index led to when the fault of a CPU began, and the page that it has.
+    pub(super) fn fault_holds(&self, cpu: CpuId) -> Option<(Option<u32>, Option<PageNo>)> {
+        self.fault(cpu).map(|fault| (fault.number, fault.page))
+    }
+
+    /// The slots and the page of a fault that has inserted that; they are no longer the fault's to give back.
+    pub(super) fn fault_inserted(&mut self, cpu: CpuId) -> Option<(u32, PageNo)> {
+        let fault = self.fault_mut(cpu).filter(|fault| fault.error.is_none())?;
+        Some((fault.number.take()?, fault.page?))
+    }
+
+    /// The page that the fault of a CPU has locked, and has no longer.
+    pub(super) fn fault_unlocked(&mut self, cpu: CpuId) -> Option<PageNo> {
+        let fault = self.fault_mut(cpu).filter(|fault| fault.locked)?;
+        fault.locked = false;
+        fault.page
+    }
+
     fn fault_mut(&mut self, cpu: CpuId) -> Option<&mut Fault> {
         self.shmem.faults.iter_mut().find(|fault| fault.cpu == cpu)
     }
@@ -260,12 +278,6 @@ impl Model {
         }
         let payer = self.shmem_payer(number, fault.group);
         if self.fits(payer, page.pages) { Outcome::To(payer) } else { no_memory }
-    }
-
-    /// Those that could not be charged stay where they are.
-    pub(super) fn swapoff_answer(&self, group: GroupId, fail: Option<Failure>) -> Outcome {
-        let mut after = self.clone();
-        after.swap_all_in(group, fail)
     }
 
     /// Legal besides the model's own answer.
@@ -541,51 +553,5 @@ impl Model {
             }
         }
         self.put(page);
-    }
-
-    pub(super) fn swapped_off(&mut self, group: GroupId, observed: Outcome) {
-        if observed == Outcome::Done {
-            let files: Vec<FileId> = self.shmem_files().collect();
-            for file in files {
-                if let Entry::Swap(_) = self.shmem.entry(file) {
-                    self.faulted(file, group, false, Outcome::Read(0));
-                }
-            }
-            self.reclaim_swap_cache();
-        }
-    }
-
-    /// Each file that is swapped out is swapped in, up to the first that cannot be charged: in a copy, to see whether
-    /// all fit.
-    fn swap_all_in(&mut self, group: GroupId, fail: Option<Failure>) -> Outcome {
-        let mut reads = 0;
-        let files: Vec<FileId> = self.shmem_files().collect();
-        for file in files {
-            if !matches!(self.shmem.entry(file), Entry::Swap(_)) {
-                continue;
-            }
-            // Each page that has to be read is one allocation, and one insertion.
-            let meets = if self.shmem.page_of(file).is_none() {
-                reads += 1;
-                match fail {
-                    Some(Failure::Insert) if reads == 1 => fail,
-                    _ if nth_fails(fail, reads) => Some(Failure::Alloc),
-                    _ => None,
-                }
-            } else {
-                None
-            };
-            let answer = self.fault_answer(file, group, false, meets);
-            if !matches!(answer, Outcome::Read(_)) {
-                return answer;
-            }
-            self.faulted(file, group, false, answer);
-        }
-        Outcome::Done
-    }
-
-    /// A file was seen to be swapped in: part of a swapoff that was refused in the end.
-    pub fn file_swapped_in(&mut self, file: FileId, group: GroupId) {
-        self.faulted(file, group, false, Outcome::Read(0));
     }
 }

@@ -1,9 +1,7 @@
 //! Pages charged and inserted, and files of shmem: what a fault finds, who pays, and what may be left behind.
 
 use super::*;
-use crate::{
-    FileId, FreeList, Grade, PageOp, PunchLeft, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage,
-};
+use crate::{FileId, FreeList, Grade, PageOp, Reason, ShmemCharge, ShmemOp, ShmemRule, ShmemStage};
 
 const F: FileId = FileId(0);
 const EEXIST: Outcome = Outcome::Refused(Errno::Exist);
@@ -120,10 +118,10 @@ fn a_punch_that_waits_is_skipped_while_the_page_is_locked() {
 #[test]
 fn a_refused_charge_leaves_the_page_where_the_rule_says() {
     for (charge, left) in [
-        (ShmemCharge::AtSwapCache, PunchLeft::Nothing),
-        (ShmemCharge::AtCharge, PunchLeft::Cached),
-        (ShmemCharge::AtChargeUntilInserted, PunchLeft::Cached),
-        (ShmemCharge::AtChargeOrDropped, PunchLeft::Nothing),
+        (ShmemCharge::AtSwapCache, false),
+        (ShmemCharge::AtCharge, true),
+        (ShmemCharge::AtChargeUntilInserted, true),
+        (ShmemCharge::AtChargeOrDropped, false),
     ] {
         let mut model = swapped();
         model.shmem_by(ShmemRule { charge, punch_waits: false });
