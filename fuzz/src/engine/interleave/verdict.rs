@@ -125,6 +125,9 @@ impl Interleave {
         self.keep_step(index, Some((observed, first, grade)));
         self.notice_overlaps(lane, step);
         if let Some(broken) = escaped.or(refuted) {
+            if never_answered(step, observed) {
+                return Err(broken);
+            }
             self.order.refute(index, broken);
         }
         if self.overlapped(lane, |_| true) {
@@ -308,9 +311,14 @@ impl Interleave {
         }
         let at_end = |broken| (end, broken);
         // On the way to rest the books follow a model that may be of another order: then only what the machine notices
-        // itself counts.
+        // itself counts, and what is left in the swap cache after reclaim, whoever has left it there.
         let rested = match self.come_to_rest(end) {
-            Err(broken) if matches!(broken.invariant, Invariant::I3 | Invariant::I12 | Invariant::I13) => {
+            Err(broken)
+                if matches!(
+                    broken.invariant,
+                    Invariant::I3 | Invariant::I8 | Invariant::I12 | Invariant::I13
+                ) =>
+            {
                 return Err(at_end(broken));
             }
             rested => rested,
@@ -383,6 +391,12 @@ fn leaves_open(one: &Op, other: &Op) -> bool {
     matches!((one, other), (Op::Mm(_), Op::Mm(_)))
         || file(one) && (file(other) || removes(other))
         || removes(one) && file(other)
+}
+
+/// Whether no order of whatever overlaps makes an operation answer this: a fault that finds the index changed looks again.
+fn never_answered(step: &Step, observed: Outcome) -> bool {
+    let changed = matches!(observed, Outcome::Refused(Errno::NoEnt | Errno::Exist));
+    matches!(step.op, Op::Shmem(ShmemOp::Fault { .. })) && changed
 }
 
 /// Whether an operation makes, reparents or ends the kmem_caches of groups, where groups have some: work that it queues
