@@ -34,7 +34,8 @@ struct Inside<W> {
     hunting: Hunting,
     work: W,
     machine: RefCell<Rc<Machine>>,
-    cpus: [Cell<Option<Cpu>>; MOST_LANES],
+    /// Those of an execution; its lane borrows each until it ends.
+    cpus: [RefCell<Option<Cpu>>; MOST_LANES],
 }
 
 impl<W: Work + 'static> Bare<W> {
@@ -73,7 +74,7 @@ impl<W: Work + 'static> Bare<W> {
             board.set_ready(cpu.id(), true);
             board.set_busy(cpu.id(), true);
             let place = &self.inside.cpus[cpu.id()];
-            place.set(Some(cpu));
+            place.replace(Some(cpu));
         }
         let mut running = self.lanes;
         while running > 0 {
@@ -94,7 +95,7 @@ impl<W: Work + 'static> Bare<W> {
                 break;
             }
         }
-        self.cpus.extend(self.inside.cpus.iter().filter_map(Cell::take));
+        self.cpus.extend(self.inside.cpus.iter().filter_map(RefCell::take));
     }
 }
 
@@ -109,7 +110,9 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
     let stack = DefaultStack::new(STACK).expect("memory for the stack of a lane");
     let inside = Rc::clone(inside);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
-        while let Some(mut cpu) = inside.cpus[lane].take() {
+        loop {
+            let mut place = inside.cpus[lane].borrow_mut();
+            let Some(cpu) = &mut *place else { break };
             let machine = Rc::clone(&inside.machine.borrow());
             let env = LaneEnv {
                 board: &inside.shared.board,
@@ -126,9 +129,9 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
                 tries: Cell::new(0),
                 tries_alone: Cell::new(0),
             };
-            inside.work.run(&env, &machine, &mut cpu, lane);
+            inside.work.run(&env, &machine, cpu, lane);
             drop(machine);
-            inside.cpus[lane].set(Some(cpu));
+            drop(place);
             inside.shared.board.speaker.set(lane);
             yielder.suspend(Signal::Ended);
         }

@@ -238,9 +238,12 @@ impl Board {
     /// Choose among lanes of which there is at least one.
     #[inline(always)]
     pub(super) fn choose(&self, current: Option<usize>, ready: Lanes) -> usize {
-        if ready.leaves_no_choice() {
-            return ready.first();
-        }
+        if ready.leaves_no_choice() { ready.first() } else { self.choose_among(current, ready) }
+    }
+
+    /// Choose among at least two lanes.
+    #[inline(always)]
+    pub(super) fn choose_among(&self, current: Option<usize>, ready: Lanes) -> usize {
         self.points.set(self.points.get() + 1);
         let next = self.strategy.borrow_mut().choose(&Point { current, ready });
         if self.keeping.get() {

@@ -40,14 +40,14 @@ pub(super) struct LaneEnv<'a> {
 }
 
 impl LaneEnv<'_> {
-    /// A point at which another lane could go on.
+    /// A point at which another lane could go on: there is at least one beside this.
     #[inline(never)]
     fn point(&self, others_and_this: Lanes) {
         let board = self.board;
         if board.pace.get() != Pace::Scheduled {
             return;
         }
-        let next = board.choose(Some(self.lane), others_and_this);
+        let next = board.choose_among(Some(self.lane), others_and_this);
         if next != self.lane {
             board.preemptions.set(board.preemptions.get() + 1);
             board.next.set(next);
