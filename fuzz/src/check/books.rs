@@ -401,9 +401,10 @@ impl Books {
                 continue;
             }
             if let (Some(flight), Some(memcg)) = (world.flight, book.memcg)
-                && flight.disturbs_group(memcg.index())
+                && (flight.disturbs_group(memcg.index()) || bereaved.contains(&group))
             {
-                // Whoever let go of it has not ended.
+                // Whoever let go of it has not ended, or its slot has been taken again by somebody who has not; or
+                // that is so of one of its children.
                 self.ends = true;
                 bereaved.extend(world.model.parent(group));
                 continue;
