@@ -137,6 +137,7 @@ goals! {
         LookupPassedDying, "lookup-passed-dying", "on its way up a lookup passes an ancestor that has been removed";
         ChargesMovedAlong, "charges-moved-along", "v1: a task that migrates takes the charges of its mm along";
         ChargesLeftBehind, "charges-left-behind", "v1: a task migrates, and the charges of its mm are not its to move";
+        SwapMovedAlong, "swap-moved-along", "v1: a task that migrates takes swap entries of its mm along";
         PrechargeRefused, "precharge-refused", "v1: a task does not migrate, as the charges of its mm do not fit";
         MmEventCounted, "mm-event-counted", "an event of an mm is counted in the group that it charges";
         SocketCharged, "socket-charged", "a task opens a socket, and its group is charged";
@@ -198,6 +199,7 @@ goals! {
         SlabFreedByRemovedGroup, "slab-freed-by-removed-group", "slab=page-pins: the slab of a removed group is freed";
         SwapInChargeFailed, "swap-in-charge-failed", "shmem=5.4 and the mail's: a page in the swap cache cannot be charged";
         StaleUnchargedReclaimed, "stale-uncharged-reclaimed", "shmem=5.4 and the mail's: a stranded page that nobody is charged for is reclaimed";
+        RecordMovedMeanwhile, "record-moved-meanwhile", "v1, where operations overlap: a slot's record moves to another group while a swap-in looks it up";
         FaultRetried, "fault-retried", "where operations overlap: a fault looks again, as the index entry has changed";
         StrandedByRead, "stranded-by-read", "where operations overlap: a hole punch meets a page that is not in the swap cache yet, though its slot says so";
     }

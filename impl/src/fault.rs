@@ -201,6 +201,8 @@ faults! {
         "a memcg id is given back only when its group is freed, so that page cache pins it";
     B41, "B41", "cae3af62b33a, Linux 5.12",
         "swap-in gives the swap charge back although the slot lives on, as only v1 may";
+    B44, "B44", "8d22a9351035, Linux 5.8",
+        "v1: the id of the group that swap entries move to is referenced only after all of them have been moved";
     B71, "B71", "fix of swap_cgroup_record posted in January 2026",
         "v1: a page that stays in the swap cache and is swapped out again records slots that are recorded already";
     B72, "B72", "9acbe135588e, Linux 5.13, the order of charge and insertion",
@@ -228,6 +230,7 @@ impl Fault {
                 | Fault::B10
                 | Fault::N1
                 | Fault::N3
+                | Fault::B44
                 | Fault::B53
         )
     }

@@ -157,6 +157,7 @@ impl Machine {
             slot.record.init(0);
             slot.map.init(0);
             slot.cache.init(0);
+            slot.mm.init(0);
         }
         if config.slots > self.slots.len() {
             self.slots = (0..config.slots).map(SwapSlot::empty).collect();

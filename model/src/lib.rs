@@ -19,8 +19,8 @@ pub use ids::{
     CacheId, ChargeId, CpuId, FileId, GroupId, MmUserId, ObjcgId, ObjectId, SlabObjectId, SlotId, TaskId,
 };
 pub use model::{
-    Config, FileMapped, GroupLife, Half, Holders, Model, ObjectRule, ShmemCharge, ShmemIndex, ShmemPage,
-    ShmemPlace, ShmemRule, Skip, SlabCharge, SlabRule,
+    Config, FileMapped, GroupLife, Half, Holders, MmPage, Model, ObjectRule, ShmemCharge, ShmemIndex,
+    ShmemPage, ShmemPlace, ShmemRule, Skip, SlabCharge, SlabRule,
 };
 pub use op::{
     Failure, FreeList, MappedOp, MmEvent, MmOp, Mode, Op, PageOp, ShmemOp, ShmemStage, SlabOp, Step, Via,

@@ -36,6 +36,7 @@ use allowed::PageCharge;
 use cpus::Cpu;
 use mapped::Mapped;
 pub use mapped::{FileMapped, Half};
+pub use mm::MmPage;
 use mm::Mms;
 use names::Names;
 pub use obj_cgroup::ObjectRule;

@@ -87,6 +87,7 @@ fn stuck(what: Loop) -> &'static str {
         Loop::TaskGetCss => "stuck-task-get-css",
         Loop::NextOwner => "stuck-next-owner",
         Loop::PageLock => "stuck-page-lock",
+        Loop::SwapRecord => "stuck-swap-record",
         Loop::SwapCache => "stuck-swap-cache",
         Loop::ShmemFault => "stuck-shmem-fault",
     }
@@ -109,6 +110,7 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::SlotMap
         | What::SlotCache
         | What::SlotContent
+        | What::SlotMm
         | What::IdTable
         | What::SlotTable => Thing::SwapSlots,
         What::ShmemEntry => Thing::File(FileId(label.index as u16)),
@@ -121,6 +123,7 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::TaskLock
         | What::TaskList
         | What::TasksVisited
+        | What::PageTables
         | What::MmGeneration
         | What::MmUsers
         | What::MmMemcg

@@ -33,6 +33,7 @@ impl Machine {
             if gather.memcg.is_some() {
                 e.mark(Mark::BatchGrew);
             }
+            self.clear_pte(e, folio);
             let memcg = self.uncharge_page(e, cpu.id, node);
             gather.memcg = gather.memcg.or(Some(memcg));
             gather.pages += node.pages.load(e) as u64;

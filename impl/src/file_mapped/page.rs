@@ -17,7 +17,7 @@ pub(crate) struct PageState {
     /// What the statistic has been told of it: a flag, or a count, as the design has it.
     pub(super) told: Word,
     pub(super) lock: Lock<()>,
-    /// The mm in whose page tables it is; 0 for none. Set before anybody can find the page.
+    /// The mm in whose page table it is; 0 for none. Set before anybody can find the page.
     pub(crate) mm: Word,
 }
 

@@ -37,8 +37,7 @@ impl Machine {
         let charged = self.mem_cgroup_charge(e, cpu, memcg, pages, false);
         self.css_put(e, memcg);
         let folio = charged?;
-        // Nobody can have found the page yet.
-        self.folios.get(e, folio).page.mm.init(mm.to_word());
+        self.set_pte(e, mm, folio);
         Ok((folio, memcg))
     }
 

@@ -6,13 +6,14 @@
 //! fork, exec and migrate ([`memcg`]).
 //!
 //! [`tasks`] is the life of tasks, the same in all designs but for what it asks of them; [`charge`] is who reads the
-//! answer; [`moving`] charges that move with a task. Not modelled: user space, signals, and the v2 rule that inner groups
+//! answer; [`page_table`] what belongs to an mm; [`moving`] charges that move with a task. Not modelled: user space, signals, and the v2 rule that inner groups
 //! have no processes, on which accounting does not depend.
 
 mod charge;
 mod memcg;
 mod moving;
 mod owner;
+mod page_table;
 mod tasks;
 
 use crate::machine::{Config, Machine};
@@ -22,6 +23,7 @@ use crate::substrate::env::{Env, Failing, Label, Mark, Oops, What};
 use crate::substrate::units::Errno;
 use crate::substrate::word::{Lock, Word};
 use crate::{Fault, MmDesign};
+use page_table::PageTables;
 use std::collections::BTreeMap;
 
 /// A reference to a task.
@@ -161,6 +163,7 @@ pub(crate) struct Room {
     tasks: Arena<Task>,
     mms: Arena<Mm>,
     tasklist: Lock<TaskList>,
+    page_tables: Lock<PageTables>,
     /// Tasks looked at by all searches for somebody who uses an mm.
     visited: Word,
 }
@@ -171,6 +174,7 @@ impl Room {
             tasks: Arena::new(config.tasks),
             mms: Arena::new(config.mms),
             tasklist: Lock::new(Label::new(What::TaskList, 0), TaskList::default()),
+            page_tables: Lock::new(Label::new(What::PageTables, 0), PageTables::default()),
             visited: Word::new(Label::new(What::TasksVisited, 0)),
         }
     }
@@ -200,6 +204,7 @@ impl Room {
         list.children.clear();
         list.of_init.clear();
         list.born = 0;
+        self.page_tables.get_mut().clear();
         self.visited.init(0);
     }
 }
@@ -305,6 +310,7 @@ impl Machine {
         match users.sub(e, 1) {
             1 => {
                 e.mark(Mark::MmEnded);
+                self.exit_mmap(e, mm);
                 self.mm_end(e, mm);
             }
             old if old <= 0 => e.oops(Oops::RefUnderflow(users.label())),

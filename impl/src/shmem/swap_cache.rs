@@ -71,7 +71,7 @@ impl Machine {
     fn swap_map_sub<E: Env>(&self, e: &E, slot: usize, part: i64) -> i64 {
         let left = self.slots[slot].map.sub(e, part) - part;
         if left == 0 {
-            self.swap_free(e, self.entry_at(e, slot));
+            self.swap_put(e, self.entry_at(e, slot));
         }
         left
     }

@@ -88,7 +88,7 @@ impl Machine {
         let (entry, memcg) = self.get_swap_page(e, folio)?;
         if e.failing(Failing::Insert) {
             e.mark(Mark::SwapCacheInsertFailed);
-            self.swap_free(e, entry);
+            self.swap_put(e, entry);
             return Err(Errno::NoMem);
         }
         let slot = entry.first();

@@ -91,6 +91,7 @@ pub enum What {
     TaskLock,
     TaskList,
     TasksVisited,
+    PageTables,
     MmGeneration,
     MmUsers,
     MmMemcg,
@@ -114,6 +115,7 @@ pub enum What {
     SlotCache,
     SlotContent,
     SlotPages,
+    SlotMm,
     FolioSwap,
     FolioLocked,
     FolioContent,
@@ -189,6 +191,8 @@ pub enum Loop {
     NextOwner,
     /// Waiting for the lock of a page.
     PageLock,
+    /// Looking for a reference to the group that a swap slot records.
+    SwapRecord,
     /// Looking for a page in the swap cache.
     SwapCache,
     /// Faulting on a file again, as its index entry has changed.
@@ -310,6 +314,8 @@ pub enum Mark {
     LookupPassedDying,
     ChargesMovedAlong,
     ChargesLeftBehind,
+    SwapMovedAlong,
+    RecordMovedMeanwhile,
     PrechargeRefused,
     MmEventCounted,
     SocketCharged,

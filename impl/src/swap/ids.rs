@@ -3,7 +3,7 @@
 use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
-use crate::substrate::env::{Env, Label, Oops, What};
+use crate::substrate::env::{Env, Label, Loop, Mark, Oops, What};
 use crate::substrate::word::Word;
 
 /// Which group has which id. Id 0 is no id, id 1 is root's.
@@ -97,8 +97,39 @@ impl Machine {
     pub(crate) fn memcg_from_id<E: Env>(&self, e: &E, id: i64) -> Option<MemcgRef> {
         let found = self.ids.lock(e).find(id);
         if found.is_none() {
-            e.oops(Oops::LostRecord(Label::new(What::IdTable, id.max(0) as usize)));
+            lost_record(e, id);
         }
         found
     }
+
+    /// A counted reference to the group that a slot records, if it has not been removed. In v1 the record may move to
+    /// another group meanwhile: then the id that was read may be nobody's by now, or somebody else's.
+    pub(super) fn memcg_from_record<E: Env>(&self, e: &E, record: &Word) -> Option<MemcgRef> {
+        loop {
+            let id = record.load(e);
+            // In v1 nobody is, while the page pays that is on its way from the swap cache into the index.
+            if id == 0 && self.do_memsw_account() {
+                return None;
+            }
+            let found = self.ids.lock(e).find(id);
+            let held = found.filter(|&memcg| self.css_tryget_online(e, memcg));
+            if !self.do_memsw_account() || record.load(e) == id {
+                if found.is_none() {
+                    lost_record(e, id);
+                }
+                return held;
+            }
+            if let Some(memcg) = held {
+                self.css_put(e, memcg);
+            }
+            e.mark(Mark::RecordMovedMeanwhile);
+            if !e.retry(Loop::SwapRecord, record.label()) {
+                return None;
+            }
+        }
+    }
+}
+
+fn lost_record<E: Env>(e: &E, id: i64) {
+    e.oops(Oops::LostRecord(Label::new(What::IdTable, id.max(0) as usize)));
 }

@@ -16,8 +16,9 @@ use crate::substrate::page_counter::Which;
 use crate::substrate::units::Pages;
 
 impl Machine {
-    /// Record who pays for an entry and free the folio. The group that pays is returned: the first whose id is
-    /// alive. If that is not the folio's own, the charge to memory+swap is transferred to it, whatever its limit.
+    /// Free the folio and record who pays for its entry. The group that pays is returned: the first whose id is alive. If
+    /// that is not the folio's own, the charge to memory+swap is transferred to it, whatever its limit. Once the folio is
+    /// uncharged, under its lock, nobody moves it to another group.
     pub(super) fn memsw_swapout<E: Env>(
         &self,
         e: &E,
@@ -25,10 +26,18 @@ impl Machine {
         folio: FolioRef,
         entry: SwapEntry,
     ) -> MemcgRef {
-        let node = self.folios.get(e, folio);
-        let owner = node.group(node.memcg.load(e));
+        let memcg = self.memsw_uncharge(e, cpu, folio, entry);
+        self.page_put(e, folio);
+        memcg
+    }
+
+    fn memsw_uncharge<E: Env>(&self, e: &E, cpu: &Cpu, folio: FolioRef, entry: SwapEntry) -> MemcgRef {
+        let owner = self.uncharge_page(e, cpu.id, self.folios.get(e, folio));
         let memcg = self.record_swapout(e, owner, entry);
-        self.release_folio(e, cpu, folio, |owner, pages| self.memsw_transfer(e, owner, memcg, pages));
+        if owner != self.root {
+            self.memsw_transfer(e, owner, memcg, entry.pages());
+        }
+        self.css_put(e, owner);
         memcg
     }
 
@@ -47,14 +56,8 @@ impl Machine {
             }
             return;
         }
-        let node = self.folios.get(e, folio);
-        let memcg = self.record_swapout(e, node.group(node.memcg.load(e)), entry);
         e.mark(Mark::SwapCacheTransferred);
-        let owner = self.uncharge_page(e, cpu.id, node);
-        if owner != self.root {
-            self.memsw_transfer(e, owner, memcg, entry.pages());
-        }
-        self.css_put(e, owner);
+        self.memsw_uncharge(e, cpu, folio, entry);
     }
 
     /// Record the first group, from `owner` upwards, whose id is alive.

@@ -105,6 +105,7 @@ impl Machine {
 
     /// Free a folio: its pages go back to the counters, its reference to its group.
     pub fn mem_cgroup_uncharge<E: Env>(&self, e: &E, cpu: &Cpu, folio: FolioRef) {
+        self.clear_pte(e, folio);
         self.release_folio(e, cpu, folio, |memcg, pages| self.memcg_uncharge(e, memcg, pages));
     }
 

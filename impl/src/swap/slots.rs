@@ -52,6 +52,8 @@ pub(crate) struct SwapSlot {
     pub(crate) cache: Word,
     /// The version written to it.
     pub(crate) content: Word,
+    /// In the first slot of an entry: the mm in whose page table the entry is; 0 for none.
+    pub(crate) mm: Word,
 }
 
 impl SwapSlot {
@@ -65,6 +67,7 @@ impl SwapSlot {
             map: word(What::SlotMap),
             cache: word(What::SlotCache),
             content: word(What::SlotContent),
+            mm: word(What::SlotMm),
         }
     }
 }
@@ -122,13 +125,13 @@ impl Machine {
         folio: FolioRef,
     ) -> Result<(SwapEntry, MemcgRef), Errno> {
         let (entry, charged) = self.get_swap_page(e, folio)?;
-        let memcg = match charged {
+        let memcg = self.replace_pte(e, folio, entry, || match charged {
             Some(memcg) => {
                 self.mem_cgroup_uncharge(e, cpu, folio);
                 memcg
             }
             None => self.memsw_swapout(e, cpu, folio, entry),
-        };
+        });
         Ok((entry, memcg))
     }
 
@@ -211,12 +214,13 @@ impl Machine {
         let memcg = recorded.unwrap_or(faulter);
         let folio = self.mem_cgroup_charge(e, cpu, memcg, entry.pages(), false);
         e.mark(if recorded.is_some() { Mark::SwapInRecorded } else { Mark::SwapInRecordedGone });
-        if folio.is_ok() {
+        if let Ok(folio) = folio {
+            self.clear_swap_pte(e, entry, Some(folio));
             if self.do_memsw_account() {
                 self.memsw_swapin(e, entry);
             }
             if !(recorded.is_none() && e.fault(Fault::W1)) {
-                self.swap_free(e, entry);
+                self.swap_put(e, entry);
             }
         }
         if let Some(memcg) = recorded {
@@ -228,17 +232,18 @@ impl Machine {
     /// A counted reference to the group recorded for an entry, if it has not been removed.
     pub(crate) fn recorded_online<E: Env>(&self, e: &E, cpu: &Cpu, entry: SwapEntry) -> Option<MemcgRef> {
         let _section = self.rcu_read_lock(e, cpu.id);
-        let id = self.slots[entry.first()].record.load(e);
-        // In v1 nobody is, while the page pays that is on its way from the swap cache into the index.
-        if id == 0 && self.do_memsw_account() {
-            return None;
-        }
-        let memcg = self.memcg_from_id(e, id)?;
-        self.css_tryget_online(e, memcg).then_some(memcg)
+        self.memcg_from_record(e, &self.slots[entry.first()].record)
     }
 
-    /// Free slots: the group recorded for each is uncharged, and its id given back.
+    /// Free the slots of an entry that nobody needs: it leaves the page table that it is in, the group recorded for each
+    /// slot is uncharged, and its id given back.
     pub fn swap_free<E: Env>(&self, e: &E, entry: SwapEntry) {
+        self.clear_swap_pte(e, entry, None);
+        self.swap_put(e, entry);
+    }
+
+    /// Free slots to which nothing leads.
+    pub(crate) fn swap_put<E: Env>(&self, e: &E, entry: SwapEntry) {
         self.mem_cgroup_uncharge_swap(e, entry);
         self.slots_return(e, entry);
     }
@@ -288,7 +293,7 @@ impl Machine {
     }
 
     /// The slots of an entry. A slot's link changes only while the slot is free.
-    pub(super) fn slots_of(&self, entry: SwapEntry) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn slots_of(&self, entry: SwapEntry) -> impl Iterator<Item = usize> + '_ {
         let mut at = entry.first();
         (0..entry.pages).map(move |_| {
             let slot = at;

@@ -50,6 +50,8 @@ pub(super) struct Mapped {
     halves: Vec<Half>,
     /// Open moves: from and to.
     moves: Vec<(GroupId, GroupId)>,
+    /// Folios that are being swapped out, and that nobody moves.
+    isolated: Vec<ChargeId>,
 }
 
 impl Mapped {
@@ -58,6 +60,7 @@ impl Mapped {
         self.stats.clear();
         self.halves.clear();
         self.moves.clear();
+        self.isolated.clear();
     }
 
     pub(super) fn mapcount(&self, charge: ChargeId) -> u64 {
@@ -129,6 +132,21 @@ impl Model {
         if self.groups.get(to.index()).is_some() {
             self.move_folio(charge, to);
         }
+    }
+}
+
+/// A folio on its way out.
+impl Model {
+    /// A folio is being swapped out: it stays charged to its group until that is over, and nobody moves it.
+    pub fn isolate(&mut self, charge: ChargeId) {
+        if self.folios.get(charge.index()).is_some() {
+            self.mapped.isolated.push(charge);
+        }
+    }
+
+    /// It is not any more.
+    pub fn put_back(&mut self, charge: ChargeId) {
+        self.mapped.isolated.retain(|other| *other != charge);
     }
 }
 
@@ -331,6 +349,9 @@ impl Model {
 
     fn move_folio(&mut self, charge: ChargeId, to: GroupId) {
         let Some(&folio) = self.folios.get(charge.index()) else { return };
+        if self.mapped.isolated.contains(&charge) {
+            return;
+        }
         self.rebind(charge, to);
         if self.mapped.mapcount(charge) > 0 {
             self.mapped.count(folio, false);

@@ -9,14 +9,16 @@
 //! the group of any task, or one in which a task that shares the mm was while it was shared.
 
 mod migration;
+mod pages;
 mod readers;
 
 use super::names::Names;
 use super::{GroupLife, Model, PageCharge, Skip};
 use crate::{
-    Allowed, ChargeId, Errno, Failure, GroupId, MmEvent, MmOp, MmUserId, Mode, Outcome, Pages, Step, TaskId,
-    Via, Witness,
+    Allowed, Errno, Failure, GroupId, MmEvent, MmOp, MmUserId, Mode, Outcome, Pages, Step, TaskId, Via,
+    Witness,
 };
+pub use pages::MmPage;
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,8 @@ struct Mm {
     /// Groups in which its tasks were, the newest last; before them, what charges have found in the place of removed
     /// ones.
     homes: Vec<GroupId>,
-    /// What was charged through it; also what has been freed meanwhile.
-    pages: Vec<ChargeId>,
+    /// What was charged through it, and what became of that; also what has been freed meanwhile.
+    pages: Vec<MmPage>,
 }
 
 /// All tasks and mms.
@@ -70,6 +72,9 @@ pub(super) struct Mms {
     threads: Names<Vec<TaskId>>,
     /// Events that each group has counted, by its number and that of the event.
     events: Vec<[u64; MmEvent::ALL.len()]>,
+    /// The mm that each folio, and each swap entry, belongs to, by its number.
+    mm_of_page: Vec<Option<usize>>,
+    mm_of_slot: Vec<Option<usize>>,
     /// The migration that is under way.
     migration: Option<migration::Migration>,
 }
@@ -81,6 +86,8 @@ impl Mms {
         self.mms.clear();
         self.threads.clear();
         self.events.clear();
+        self.mm_of_page.clear();
+        self.mm_of_slot.clear();
         self.migration = None;
     }
 
@@ -395,8 +402,8 @@ impl Model {
             (MmOp::Charge { new, through, pages }, Outcome::To(group)) => {
                 self.mm_looked_up(through);
                 self.bind(new, super::pages::Folio { group, pages: Pages(pages.0) });
-                if let Some(mm) = self.mm_of(through).ok().and_then(|mm| self.mms.mms.get_mut(mm)) {
-                    mm.pages.push(new);
+                if let Ok(mm) = self.mm_of(through) {
+                    self.mms.belongs(MmPage::Page(new), mm);
                 }
             }
             (MmOp::Charge { through, .. }, Outcome::Refused(_)) => self.mm_looked_up(through),

@@ -51,6 +51,7 @@ impl Model {
             return;
         }
         if let Some(folio) = self.unbind(charge) {
+            self.mms.swapped_out(charge, new);
             self.record(new, Slot { recorded, pages: folio.pages });
         }
     }
@@ -80,9 +81,19 @@ impl Model {
         if self.groups.get(group.index()).is_none() {
             return;
         }
-        if let Some(slot) = self.free_slot(slot) {
-            self.bind(new, Folio { group, pages: slot.pages });
+        if let Some(Slot { pages, .. }) = self.free_slot(slot) {
+            self.bind(new, Folio { group, pages });
+            self.mms.swapped_in(slot, new);
         }
+    }
+
+    /// Slots are recorded to another group, which pays for them from now on.
+    pub(super) fn slot_moved(&mut self, slot: SlotId, to: GroupId) {
+        let Some(found) = self.slots.get_mut(slot.index()) else { return };
+        let old = *found;
+        found.recorded = to;
+        self.unrecord_slots(old);
+        self.record_slots(Slot { recorded: to, ..old });
     }
 
     fn record(&mut self, new: SlotId, slot: Slot) {

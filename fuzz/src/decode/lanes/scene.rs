@@ -1,5 +1,7 @@
 //! What is pitted against what.
 
+mod mms;
+
 use crate::decode::script::Script;
 use stocktake_model::{CpuId, Failure, GroupId, Limit, PAGE_SIZE, Via};
 
@@ -8,7 +10,7 @@ type Scene = fn(&mut Script<'_, '_>) -> usize;
 
 /// Whether the scene moves charges, which only v1 does.
 pub(super) fn needs_v1(number: u8) -> bool {
-    matches!(usize::from(number) % SCENES.len(), 4 | 9)
+    matches!(usize::from(number) % SCENES.len(), 4 | 9 | 16)
 }
 
 /// Whether operations are interrupted in the scene.
@@ -39,6 +41,7 @@ const SCENES: &[Scene] = &[
     updates_meet_interrupts,
     stocks_of_removed_groups,
     objects_of_a_leaving_group,
+    mms::entries_that_move,
 ];
 
 const A: CpuId = CpuId(0);

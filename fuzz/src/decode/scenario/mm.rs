@@ -283,6 +283,7 @@ pub(super) fn charges_moved_along(s: &mut Script<'_, '_>) {
     if amounts & 0x20 != 0 {
         s.unmap_begin(b, other);
     }
+    let out = (how & 0x40 != 0).then(|| s.swap_out(b, other));
     if let Some(thread) = thread
         && amounts & 0x40 != 0
     {
@@ -297,8 +298,11 @@ pub(super) fn charges_moved_along(s: &mut Script<'_, '_>) {
         s.migrate_charges(b, sharer, away);
     }
     s.uncharge(b, small);
+    if let Some(slot) = out {
+        s.swap_in(b, slot, home);
+    }
     s.mm_charge(a, Via::Task(task), 1);
-    if how & 0xc0 == 0 {
+    if how & 0x80 == 0 {
         s.migrate_charges(b, task, home);
     }
     s.exit(a, task);

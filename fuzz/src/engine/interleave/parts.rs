@@ -11,8 +11,8 @@ mod shmem;
 
 use super::verdict::named_groups;
 use stocktake_model::{
-    Bytes, Errno, Grade, GroupId, GroupLife, MmOp, Model, Op, Outcome, Pages, Ran, ShmemOp, SlabOp, Step,
-    TaskId, Witness,
+    Bytes, ChargeId, Errno, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, Op, Outcome, Pages, Ran,
+    ShmemOp, SlabOp, Step, TaskId, Witness,
 };
 
 /// An operation that has ended.
@@ -53,6 +53,8 @@ pub(super) enum At {
     Shmem(shmem::At),
     /// It holds so many free slots, which it gives back.
     Slots(Pages),
+    /// It holds them, and a folio that nobody moves any more.
+    Isolated(Pages),
     /// It is over.
     Ended,
 }
@@ -109,7 +111,7 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, context: &Context
             parts.migration(at, task, group, ended.outcome == Outcome::Is(true));
         }
         (Op::SwapOut { charge, .. }, at) => {
-            parts.swap_out(at, model.charge(charge).map(|(_, pages)| pages));
+            parts.swap_out(at, charge);
         }
         (
             Op::Shmem(
@@ -242,6 +244,9 @@ impl Parts<'_> {
         {
             // Nothing is moved.
             self.whole();
+        } else if matches!(self.ended.outcome, Outcome::Is(moved) if !model.migration_may_answer(task, moved))
+        {
+            // Whose the charges are is no question of room.
         } else if self.accepts(&model) && model.migration_begins(task, to, with_charges) {
             self.go(At::Half, model);
         }
@@ -250,14 +255,21 @@ impl Parts<'_> {
 
 /// Slots.
 impl Parts<'_> {
-    /// Slots are taken before it shows who pays for them, and whether they can be charged: others find less meanwhile.
-    fn swap_out(&mut self, at: At, pages: Option<Pages>) {
+    /// Slots are taken before it shows who pays for them, and whether they can be charged: others find less meanwhile. In
+    /// v1, where pages move, a folio stays in its group from then on, and its group may go before the slots are recorded.
+    fn swap_out(&mut self, at: At, charge: ChargeId) {
+        let pages = self.model.charge(charge).map(|(_, pages)| pages);
         let takes =
             matches!(self.ended.outcome, Outcome::To(_) | Outcome::Done | Outcome::Refused(Errno::NoMem));
         let mut model = self.model.clone();
         match (at, pages) {
-            (At::Slots(pages), _) => {
-                model.return_slots(pages);
+            (At::Slots(slots), Some(_)) if model.config().mode != Mode::V2 => {
+                model.isolate(charge);
+                self.go(At::Isolated(slots), model);
+            }
+            (At::Slots(slots) | At::Isolated(slots), _) => {
+                model.return_slots(slots);
+                model.put_back(charge);
                 Parts { model: &model, ended: self.ended, context: self.context, to: self.to }.whole();
             }
             (_, Some(pages)) if takes => {
@@ -277,6 +289,8 @@ fn nothing_to_do(op: &Op, outcome: Outcome) -> bool {
             outcome == Outcome::Done
         }
         Op::Rmdir { .. } => outcome == Outcome::Refused(Errno::NoDev),
+        // Somebody else has moved the page.
+        Op::Mapped(MappedOp::MovePage { .. }) => outcome == Outcome::Refused(Errno::Busy),
         // Somebody else has moved the process there. Its charges are there too, or belong to others.
         Op::Mm(MmOp::Migrate { .. }) => outcome == Outcome::Done,
         Op::Mm(MmOp::MigrateCharges { .. }) => matches!(outcome, Outcome::Is(_)),

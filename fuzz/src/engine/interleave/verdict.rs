@@ -15,6 +15,7 @@
 
 use super::Interleave;
 use super::board::Board;
+use super::claims::consumed;
 use super::openness::Openness;
 use super::order::Explained;
 use super::parts::Ended;
@@ -23,6 +24,7 @@ use crate::engine::oops;
 use crate::engine::step_laws::{Counted, above_limit};
 use crate::engine::witness::Seen;
 use crate::tally::Tally;
+use crate::trace::Kind;
 use crate::violation::Invariant;
 use stocktake_impl::{DrainDesign, Label, SlabDesign, What};
 use stocktake_model::{
@@ -373,7 +375,7 @@ fn class_of(what: What) -> Class {
 /// The groups that an operation names.
 pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
     use crate::program::Action;
-    use crate::trace::{Kind, Role, visit};
+    use crate::trace::{Role, visit};
     let mut groups = Vec::new();
     visit(&mut Action::Op(*step), |role, kind, n| {
         if role == Role::Use && kind == Kind::Group {
@@ -384,11 +386,16 @@ pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
 }
 
 /// Whether of two operations that overlapped the order shows only in what they leave behind: in which group a task is that
-/// is forked, which page a file has, who pays for one that is read.
+/// is forked, which page a file has, who pays for one that is read, whether what is being freed or swapped moved with its mm
+/// before.
 fn leaves_open(one: &Op, other: &Op) -> bool {
     let file = |op: &Op| matches!(op, Op::Shmem(_));
     let removes = |op: &Op| matches!(op, Op::Rmdir { .. } | Op::Work);
+    let moves = |op: &Op| matches!(op, Op::Mm(MmOp::MigrateCharges { .. }));
+    let takes = |op: &Op| matches!(consumed(op), Some(Kind::Charge | Kind::Slot));
     matches!((one, other), (Op::Mm(_), Op::Mm(_)))
+        || moves(one) && takes(other)
+        || takes(one) && moves(other)
         || file(one) && (file(other) || removes(other))
         || removes(one) && file(other)
 }
@@ -405,9 +412,16 @@ fn concerns_caches(op: &Op) -> bool {
     matches!(op, Op::Slab(_) | Op::Rmdir { .. } | Op::Work | Op::Grace)
 }
 
-/// Whether an operation takes or frees swap slots.
+/// Whether an operation takes or frees swap slots, or changes their records.
 fn swaps(op: &Op) -> bool {
-    matches!(op, Op::SwapOut { .. } | Op::SwapIn { .. } | Op::SwapFree { .. } | Op::Shmem(_))
+    matches!(
+        op,
+        Op::SwapOut { .. }
+            | Op::SwapIn { .. }
+            | Op::SwapFree { .. }
+            | Op::Shmem(_)
+            | Op::Mm(MmOp::MigrateCharges { .. })
+    )
 }
 
 /// Whether an operation changes a page's mapcount, or a statistic.
@@ -441,6 +455,8 @@ fn is_plain_charge(step: &Step, observed: Outcome) -> bool {
         Op::Charge { force, .. } => !force && observed == Outcome::Done,
         Op::ObjCharge { force, .. } => !force && observed == Outcome::Done,
         Op::Mapped(MappedOp::MovePage { .. }) => observed == Outcome::Done,
+        // What moves is found before it is charged, and may be another thing when it ends.
+        Op::Mm(MmOp::MigrateCharges { .. }) => observed == Outcome::Is(true),
         // It was charged before somebody else was found in its place.
         Op::Page(PageOp::Anon { .. }) if step.fail == Some(Failure::Insert) => {
             observed == Outcome::Refused(Errno::Exist)
@@ -450,10 +466,13 @@ fn is_plain_charge(step: &Step, observed: Outcome) -> bool {
     }
 }
 
-/// Whether the group that an answer names may pay.
+/// Whether the group that an answer names may pay, and charges may move as it says.
 fn pays(model: &Model, step: &Step, observed: Outcome) -> bool {
-    match observed {
-        Outcome::To(payer) => model.pays(step, payer),
+    match (step.op, observed) {
+        (Op::Mm(MmOp::MigrateCharges { task, .. }), Outcome::Is(moved)) => {
+            model.migration_may_answer(task, moved)
+        }
+        (_, Outcome::To(payer)) => model.pays(step, payer),
         _ => true,
     }
 }

@@ -4,9 +4,9 @@
 //! Charges that move along are found first, and change their group last, page by page. In a sequence of whole operations
 //! nothing of this shows. One migration is under way at a time: whoever moves tasks has the lock of the tree.
 
-use super::{Stage, add};
+use super::{MmPage, Stage, add};
 use crate::model::Model;
-use crate::{ChargeId, GroupId, TaskId};
+use crate::{GroupId, TaskId};
 
 /// A migration under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) struct Migration {
     /// Whether their mm charges the new group.
     followed: bool,
     /// Charges that move along and have not moved yet; `None` if charges stay where they are.
-    pages: Option<Vec<ChargeId>>,
+    pages: Option<Vec<MmPage>>,
 }
 
 impl Migration {
@@ -55,18 +55,18 @@ impl Model {
         true
     }
 
-    /// What the migration that is under way may find besides: charged through the mm since it began.
-    pub fn migration_may_find(&self) -> Vec<ChargeId> {
+    /// What the migration that is under way may find besides: what has come to the mm since it began.
+    pub fn migration_may_find(&self) -> Vec<MmPage> {
         let Some(Migration { leader, moved: 0, pages: Some(found), .. }) = &self.mms.migration else {
             return Vec::new();
         };
-        self.moving(*leader).into_iter().filter(|charge| !found.contains(charge)).collect()
+        self.moving(*leader).into_iter().filter(|page| !found.contains(page)).collect()
     }
 
-    /// The migration that is under way finds this charge too.
-    pub fn migration_finds(&mut self, charge: ChargeId) {
+    /// The migration that is under way finds this page too.
+    pub fn migration_finds(&mut self, page: MmPage) {
         if let Some(Migration { pages: Some(pages), .. }) = &mut self.mms.migration {
-            pages.push(charge);
+            pages.push(page);
         }
     }
 
@@ -90,7 +90,10 @@ impl Model {
             migration.followed = true;
             self.mm_follows(&migration);
         } else if let Some(pages) = migration.pages.as_mut().filter(|pages| page < pages.len()) {
-            self.folio_moved(pages.remove(page), to);
+            match pages.remove(page) {
+                MmPage::Page(charge) => self.folio_moved(charge, to),
+                MmPage::Swapped(slot) => self.slot_moved(slot, to),
+            }
         }
         let over = migration.moved == migration.threads.len()
             && migration.followed

@@ -1,11 +1,9 @@
 //! Who else asks whom an mm charges: migration with its charges, and events that are counted. Sockets do not ask.
 
-use super::{Stage, add};
+use super::{MmPage, Stage, add};
 use crate::model::Model;
 use crate::model::allowed::PageCharge;
-use crate::{
-    Allowed, ChargeId, Errno, Failure, GroupId, MmEvent, MmOp, Outcome, Pages, Step, TaskId, Via, Witness,
-};
+use crate::{Allowed, Errno, Failure, GroupId, MmEvent, MmOp, Outcome, Pages, Step, TaskId, Via, Witness};
 
 /// Migration with charges.
 impl Model {
@@ -21,6 +19,14 @@ impl Model {
             Outcome::Refused(Errno::NoMem)
         };
         if self.is_alone_in_its_mm(leader) { vec![moved] } else { vec![left, moved] }
+    }
+
+    /// Whether a task that migrates may take charges along, or leave them behind, whatever room there is.
+    pub fn migration_may_answer(&self, task: TaskId, moved: bool) -> bool {
+        match self.leader_with_mm(task) {
+            None => !moved,
+            Some(leader) => moved || !self.is_alone_in_its_mm(leader),
+        }
     }
 
     /// The leader of a task's process, if it lives and has an mm of its own.
@@ -41,18 +47,27 @@ impl Model {
             && mm.tasks.iter().all(|user| task(user).is_some_and(|user| user.leader == leader))
     }
 
-    /// Pages that were charged through the mm of a task's leader, and to the group that it is in.
+    /// Pages and slots of the mm of a task's leader that the group pays for in which it is. Each is charged to the new
+    /// group as a page, a slot too, until all have been moved.
     fn charges_to_move(&self, task: TaskId) -> Pages {
-        self.moving(task).iter().filter_map(|charge| self.charge(*charge)).map(|(_, pages)| pages).sum()
+        self.moving(task).iter().filter_map(|page| self.mm_page(*page)).map(|(_, pages)| pages).sum()
+    }
+
+    /// Who pays for a page or a swap entry, if it has not been freed, and its size.
+    fn mm_page(&self, page: MmPage) -> Option<(GroupId, Pages)> {
+        match page {
+            MmPage::Page(charge) => self.charge(charge),
+            MmPage::Swapped(slot) => self.slot(slot),
+        }
     }
 
     /// The charges that move with a task.
-    pub(super) fn moving(&self, task: TaskId) -> Vec<ChargeId> {
+    pub(super) fn moving(&self, task: TaskId) -> Vec<MmPage> {
         let leader = self.leader_with_mm(task).and_then(|leader| self.mms.tasks.get(leader.index()));
         let Some((from, mm)) = leader.and_then(|leader| Some((leader.group, leader.mm?))) else {
             return Vec::new();
         };
-        let is_there = |charge: &ChargeId| self.charge(*charge).is_some_and(|(group, _)| group == from);
+        let is_there = |page: &MmPage| self.mm_page(*page).is_some_and(|(group, _)| group == from);
         self.mms.mms[mm].pages.iter().copied().filter(is_there).collect()
     }
 

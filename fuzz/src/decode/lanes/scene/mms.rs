@@ -1,0 +1,35 @@
+//! What is pitted against what, of tasks and their mms.
+
+use super::{A, B, limit, third};
+use crate::decode::script::Script;
+use stocktake_model::{GroupId, Limit, Via};
+
+/// A task takes its charges along, of which some have been swapped out, while these are freed, come in, or go out.
+pub(super) fn entries_that_move(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let home = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let room = if how & 0xc0 == 0 { limit(s) } else { Limit::MAX };
+    let away = s.mkdir(A, if how & 1 != 0 { home } else { GroupId::ROOT }, room, Limit::MAX);
+    let task = s.task(A, home);
+    let first = s.mm_charge(A, Via::Task(task), 1 + u64::from(how >> 1 & 1));
+    let other = s.mm_charge(A, Via::Task(task), 1);
+    let slot = s.swap_out(A, first);
+    let last = if how & 4 != 0 { Some(s.swap_out(A, other)) } else { None };
+    let third = third(s);
+    let start = s.written();
+    s.migrate_charges(A, task, away);
+    if how & 8 != 0 {
+        s.swap_in(B, slot, home);
+    } else {
+        s.swap_free(B, slot);
+    }
+    match (last, how >> 4 & 3) {
+        (Some(last), 0) => drop(s.swap_in(third, last, away)),
+        (Some(last), 1) => s.swap_free(B, last),
+        (Some(last), _) => s.swap_free(third, last),
+        (None, 0) => s.uncharge(third, other),
+        (None, 1) => drop(s.swap_out(third, other)),
+        (None, _) => drop(s.swap_out(B, other)),
+    }
+    start
+}
