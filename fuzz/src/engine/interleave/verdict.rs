@@ -386,13 +386,16 @@ pub(in crate::engine) fn named_groups(step: &Step) -> Vec<GroupId> {
 }
 
 /// Whether of two operations that overlapped the order shows only in what they leave behind: in which group a task is that
-/// is forked, which page a file has, who pays for one that is read, whether what is being freed or swapped moved with its mm
-/// before.
+/// is forked, which page a file has, who pays for one that is read, whether what is being freed, swapped or moved had moved
+/// with its mm before.
 fn leaves_open(one: &Op, other: &Op) -> bool {
     let file = |op: &Op| matches!(op, Op::Shmem(_));
     let removes = |op: &Op| matches!(op, Op::Rmdir { .. } | Op::Work);
     let moves = |op: &Op| matches!(op, Op::Mm(MmOp::MigrateCharges { .. }));
-    let takes = |op: &Op| matches!(consumed(op), Some(Kind::Charge | Kind::Slot));
+    let takes = |op: &Op| {
+        matches!(consumed(op), Some(Kind::Charge | Kind::Slot))
+            || matches!(op, Op::Mapped(MappedOp::MovePage { .. } | MappedOp::ForceEmpty { .. }))
+    };
     matches!((one, other), (Op::Mm(_), Op::Mm(_)))
         || moves(one) && takes(other)
         || takes(one) && moves(other)

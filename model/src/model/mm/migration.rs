@@ -19,6 +19,8 @@ pub(super) struct Migration {
     moved: usize,
     /// Whether their mm charges the new group.
     followed: bool,
+    /// The group and the mm whose charges move along, whatever mm the leader has by now.
+    source: Option<(GroupId, usize)>,
     /// Charges that move along and have not moved yet; `None` if charges stay where they are.
     pages: Option<Vec<MmPage>>,
 }
@@ -51,16 +53,20 @@ impl Model {
         };
         let threads = threads.iter().copied().filter(runs).collect();
         let pages = with_charges.then(|| self.moving(task));
-        self.mms.migration = Some(Migration { to, leader, threads, moved: 0, followed: false, pages });
+        let source = self.source(task);
+        self.mms.migration =
+            Some(Migration { source, to, leader, threads, moved: 0, followed: false, pages });
         true
     }
 
     /// What the migration that is under way may find besides: what has come to the mm since it began.
     pub fn migration_may_find(&self) -> Vec<MmPage> {
-        let Some(Migration { leader, moved: 0, pages: Some(found), .. }) = &self.mms.migration else {
+        let Some(Migration { source: Some((from, mm)), moved: 0, pages: Some(found), .. }) =
+            &self.mms.migration
+        else {
             return Vec::new();
         };
-        self.moving(*leader).into_iter().filter(|page| !found.contains(page)).collect()
+        self.charged_to(*from, *mm).into_iter().filter(|page| !found.contains(page)).collect()
     }
 
     /// The migration that is under way finds this page too.

@@ -63,11 +63,18 @@ impl Model {
 
     /// The charges that move with a task.
     pub(super) fn moving(&self, task: TaskId) -> Vec<MmPage> {
-        let leader = self.leader_with_mm(task).and_then(|leader| self.mms.tasks.get(leader.index()));
-        let Some((from, mm)) = leader.and_then(|leader| Some((leader.group, leader.mm?))) else {
-            return Vec::new();
-        };
-        let is_there = |page: &MmPage| self.mm_page(*page).is_some_and(|(group, _)| group == from);
+        self.source(task).map_or_else(Vec::new, |(from, mm)| self.charged_to(from, mm))
+    }
+
+    /// Where a task would take charges away from: its group, and the mm whose charges they are.
+    pub(super) fn source(&self, task: TaskId) -> Option<(GroupId, usize)> {
+        let leader = self.mms.tasks.get(self.leader_with_mm(task)?.index())?;
+        Some((leader.group, leader.mm?))
+    }
+
+    /// What an mm has that a group pays for.
+    pub(super) fn charged_to(&self, group: GroupId, mm: usize) -> Vec<MmPage> {
+        let is_there = |page: &MmPage| self.mm_page(*page).is_some_and(|(payer, _)| payer == group);
         self.mms.mms[mm].pages.iter().copied().filter(is_there).collect()
     }
 
