@@ -255,6 +255,41 @@ cpus 2
     );
 }
 
+/// Two CPUs take two locks in opposite orders.
+#[test]
+fn a_deadlock_is_told_with_its_cycle() {
+    let place = Place::new("deadlock");
+    let trace = "\
+stocktake-trace 1
+cpus 2
+fault N5
+@0 mkdir A
+@0 mkdir B
+@0 rmdir A
+parallel
+@0 work
+@1 rmdir B
+";
+    place.write("deadlock.trace", trace);
+    let ran = place.run(&["replay", "deadlock.trace"]).exits(1);
+    for part in [
+        "no lane can go on: lane 0 waits for lane 1, which waits for lane 0",
+        "CPU 0 in `@0 work` waits for cgroup_mutex, which CPU 1 has: a cycle",
+        "CPU 1 in `@1 rmdir B` waits for unbound work queue, which CPU 0 has: a cycle",
+    ] {
+        assert!(ran.stdout.contains(part), "no {part:?} in\n{}", ran.stdout);
+    }
+    let json = place.run(&["replay", "deadlock.trace", "--format", "json"]).exits(1).json();
+    let trace = &json["traces"][0];
+    assert_eq!(trace["violation"]["signature"], "I13-deadlock-work");
+    let waits = trace["timeline"]["waits"].as_array().unwrap();
+    let told: Vec<_> = waits
+        .iter()
+        .map(|wait| (wait["lane"].as_u64(), wait["holder"].as_u64(), wait["in_cycle"].as_bool()))
+        .collect();
+    assert_eq!(told, [(Some(0), Some(1), Some(true)), (Some(1), Some(0), Some(true))]);
+}
+
 #[test]
 fn a_summary_says_what_was_searched() {
     let place = Place::workspace("summary", &[("a.trace", FINE)]);

@@ -3,6 +3,7 @@
 use super::cpu::Cpu;
 use super::env::{Env, Mark};
 use super::word::Held;
+use crate::Fault;
 use crate::machine::Machine;
 use crate::memcg::MemcgRef;
 use crate::slab::SlabWork;
@@ -48,6 +49,10 @@ impl Machine {
             {
                 let mut queue = self.unbound.lock(e);
                 match queue.front()? {
+                    Work::Offline(_) if e.fault(Fault::N5) => {
+                        let tree = self.tree.lock(e);
+                        return queue.pop_front().map(|work| (work, Some(tree)));
+                    }
                     Work::Offline(_) => {}
                     Work::Slab(_) => {
                         self.slab.running.add(e, 1);

@@ -22,9 +22,11 @@ impl Interleave {
                 false => String::from("queued work"),
             };
             let what = match self.shared.board.waits_for(lane) {
-                Wait::Lock(label) => format!("the lock {:?}", label.what),
+                Wait::Lock(label) => format!("the lock {}", label.what.meaning().name),
                 Wait::Grace(label) => format!("the read section of CPU {}", label.index),
-                Wait::Spin(_, label) | Wait::Yield(_, label) => format!("a change of {:?}", label.what),
+                Wait::Spin(_, label) | Wait::Yield(_, label) => {
+                    format!("a change of {}", label.what.meaning().name)
+                }
                 Wait::Nothing => String::from("another lane"),
             };
             let by = match self.shared.board.awaited(lane) {
@@ -35,12 +37,37 @@ impl Interleave {
         }
         let (index, word) = first.unwrap_or_default();
         let found = lines.join("; ");
-        let because = move |_: &Labels| String::from("no lane can go on");
+        let cycle = self.cycle();
+        let because = move |_: &Labels| match cycle.split_first() {
+            None => String::from("no lane can go on"),
+            Some((first, rest)) => {
+                let rest: String = rest.iter().map(|lane| format!("lane {lane}, which waits for ")).collect();
+                format!("no lane can go on: lane {first} waits for {rest}lane {first}")
+            }
+        };
         Err((
             index,
             Broken::new(Invariant::I13, "deadlock", Thing::Step, "every operation ends", found, because)
                 .about(word),
         ))
+    }
+
+    /// Lanes of which each waits for what the next one has, and the last for what the first has; none if nobody waits in
+    /// a circle.
+    fn cycle(&self) -> Vec<usize> {
+        for start in 0..self.crew.len() {
+            let mut way = vec![start];
+            while let Some(next) = self.shared.board.awaited(way[way.len() - 1]) {
+                if next == start {
+                    return way;
+                }
+                if way.contains(&next) {
+                    break;
+                }
+                way.push(next);
+            }
+        }
+        Vec::new()
     }
 
     fn label(&self, lane: usize) -> Option<Label> {

@@ -194,3 +194,23 @@ fn the_search_of_orders_refutes_answers() {
     assert_eq!(found.map(|found| found.invariant), Some(Invariant::I11));
     assert!(tally.reordered > 0, "the two overlap, so that an order was looked for");
 }
+
+/// A worker that takes the lock of the tree while it has that of its queue, and rmdir, which takes them in the other order.
+#[test]
+fn a_deadlock_is_reported_with_its_cycle() {
+    let lines = "@0 mkdir A\n@0 mkdir B\n@0 rmdir A\nparallel\n@0 work\n@1 rmdir B";
+    assert_eq!(explored(lines).0, None);
+    let planted = program(&format!("fault N5\n{lines}"));
+    let found =
+        Interleave::new().run(&planted, &mut Tally::default()).expect_err("the two lock each other out");
+    assert_eq!((found.invariant, found.aspect), (Invariant::I13, "deadlock"), "{found:?}");
+    for waits in [
+        "lane 0 (@0 work) waits for the lock cgroup_mutex, which lane 1 has",
+        "lane 1 (@1 rmdir B) waits for the lock unbound work queue, which lane 0 has",
+    ] {
+        assert!(found.found.contains(waits), "{found:?}");
+    }
+    assert!(found.because.contains("lane 0 waits for lane 1, which waits for lane 0"), "{found:?}");
+    let recording = Interleave::new().record(&planted);
+    assert_eq!(recording.violation.map(|again| again.signature()), Some(found.signature()));
+}
