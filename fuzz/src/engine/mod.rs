@@ -69,4 +69,17 @@ pub struct Recording {
     pub timeline: Option<timeline::Timeline>,
     /// Why the recorded schedule does not apply, if it does not: then nothing else is known.
     pub stale: Option<String>,
+    /// How many schedules were run without a violation, of a program that leaves open which.
+    pub explored: Option<Explored>,
+}
+
+/// How far the schedules of a program were explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explored {
+    /// Schedules that were run.
+    pub schedules: u64,
+    /// The most preemptions that any of them could have.
+    pub preemptions: usize,
+    /// Whether all with so many preemptions or fewer were run; else it was cut short.
+    pub all: bool,
 }

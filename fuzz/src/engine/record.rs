@@ -59,7 +59,7 @@ impl Lockstep {
         let violation =
             violation.map(|violation| Violation { provenance: self.provenance(names), ..*violation });
         let Moment { sides, cached } = moment.unwrap_or_else(|| self.moment(names, None, |_| false));
-        Recording { steps, sides, cached, violation, timeline: None, stale: None }
+        Recording { steps, sides, cached, violation, timeline: None, stale: None, explored: None }
     }
 
     /// Both sides as they are now, without what operations under way have in flight. The stocks of a busy CPU are

@@ -44,9 +44,9 @@ pub(super) use claims::consumed;
 pub(super) use parts::Blind;
 pub(super) use verdict::named_groups;
 
-use super::Recording;
 use super::lockstep::Lockstep;
 use super::record::Recorder;
+use super::{Explored, Recording};
 use crate::check::Checks;
 use crate::program::{Drive, Program};
 use crate::tally::Tally;
@@ -198,14 +198,21 @@ impl Interleave {
             return self.core.record(program);
         }
         let mut program = program.clone();
+        let mut explored = None;
         if program.header.schedule.is_empty() {
-            let (execution, _) = self.run_scheduled(&program, &mut Tally::default());
+            let mut tally = Tally::default();
+            let (execution, result) = self.run_scheduled(&program, &mut tally);
+            explored = (result.is_ok() && self.explores(&program)).then_some(Explored {
+                schedules: tally.executions,
+                preemptions: MOST_PREEMPTIONS,
+                all: tally.executions < MOST_EXPLORED,
+            });
             program.header.schedule = execution.schedule;
         }
         self.start_recorded(&program);
         let result = self.execute(&program, &mut Tally::default(), true);
         let stale = self.stale(result.is_err());
-        self.recording(&program, result, stale)
+        Recording { explored, ..self.recording(&program, result, stale) }
     }
 
     /// Whether a program leaves it to the engine which schedules are run.

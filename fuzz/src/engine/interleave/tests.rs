@@ -1,6 +1,6 @@
 //! Tests of the engine: determinism, deadlocks, stale schedules, strategies, and that the default design is clean.
 
-use super::{Execution, Interleave};
+use super::{Execution, Interleave, MOST_EXPLORED};
 use crate::decode::{decode_lanes_into, random_lane_bytes};
 use crate::program::{Drive, Program};
 use crate::tally::Tally;
@@ -213,4 +213,16 @@ fn a_deadlock_is_reported_with_its_cycle() {
     assert!(found.because.contains("lane 0 waits for lane 1, which waits for lane 0"), "{found:?}");
     let recording = Interleave::new().record(&planted);
     assert_eq!(recording.violation.map(|again| again.signature()), Some(found.signature()));
+}
+
+#[test]
+fn a_recording_says_how_far_schedules_were_explored() {
+    let mut engine = Interleave::new();
+    let small = engine.record(&program("cpus 2\n@0 mkdir A\nparallel\n@0 set A max=3\n@1 set A max=4"));
+    let explored = small.explored.expect("it leaves the schedule open");
+    assert!(explored.all && explored.schedules > 10, "{explored:?}");
+    let lanes: Vec<String> = (0..4).map(|lane| format!("@{lane} p{lane} = charge A 1")).collect();
+    let large = engine.record(&program(&format!("cpus 4\n@0 mkdir A\nparallel\n{}", lanes.join("\n"))));
+    let explored = large.explored.expect("it leaves the schedule open");
+    assert!(!explored.all && explored.schedules == MOST_EXPLORED, "{explored:?}");
 }

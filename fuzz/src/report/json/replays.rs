@@ -2,6 +2,7 @@
 
 use super::timeline::{TimelineJson, timeline};
 use super::{path, text};
+use crate::engine::Explored;
 use crate::program::{Action, Expect, Program, Step};
 use crate::replay::{Replay, Summary, Verdict};
 use crate::report::replay_command;
@@ -44,11 +45,20 @@ pub(in crate::report) struct ReplayJson {
     design: String,
     faults: Vec<&'static str>,
     violation: Option<BrokenJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explored: Option<ExploredJson>,
     steps: Vec<StepJson>,
     timeline: Option<TimelineJson>,
     sides: Vec<SideJson>,
     cached: Vec<String>,
     replay: String,
+}
+
+#[derive(Serialize)]
+struct ExploredJson {
+    schedules: u64,
+    preemptions: usize,
+    all: bool,
 }
 
 #[derive(Serialize)]
@@ -137,6 +147,11 @@ pub(in crate::report) fn replay(replay: &Replay) -> ReplayJson {
         design: header.design.to_string(),
         faults: header.faults.iter().map(|fault| fault.id()).collect(),
         violation: replay.recording.violation.as_ref().map(|violation| broken(program, &labels, violation)),
+        explored: replay.recording.explored.map(|Explored { schedules, preemptions, all }| ExploredJson {
+            schedules,
+            preemptions,
+            all,
+        }),
         steps: steps(replay, &labels),
         timeline: timeline(program, replay.recording.timeline.as_ref()),
         sides: replay

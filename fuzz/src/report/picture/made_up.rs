@@ -41,6 +41,7 @@ impl MadeUp {
             violation: None,
             timeline: Some(timeline),
             stale: None,
+            explored: None,
         };
         MadeUp { program: parse(lines), recording, running: None }
     }

@@ -2,6 +2,7 @@
 
 use super::super::words::{counted, grouped, shown};
 use super::failure::{failure, in_one_line};
+use crate::engine::Explored;
 use crate::replay::{Replay, Summary, Verdict};
 use crate::report::replay_command;
 use std::fmt::Write;
@@ -12,11 +13,22 @@ pub fn verdict_line(replay: &Replay) -> String {
     match &replay.verdict {
         Verdict::Passed => match &replay.recording.violation {
             Some(violation) => format!("passed  {path}: violates {} as expected\n", violation.signature()),
-            None => format!("passed  {path}: {}\n", counted(replay.program.steps.len() as u64, "step")),
+            None => {
+                let steps = counted(replay.program.steps.len() as u64, "step");
+                let explored = replay.recording.explored.as_ref().map(explored).unwrap_or_default();
+                format!("passed  {path}: {steps}{explored}\n")
+            }
         },
         Verdict::Failed(why) => format!("FAILED  {path}: {why}\n"),
         Verdict::Stale(why) => format!("STALE   {path}: {why}\n"),
     }
+}
+
+/// How far schedules were explored.
+fn explored(explored: &Explored) -> String {
+    let Explored { schedules, preemptions, all } = *explored;
+    let whether = if all { "every one" } else { "cut short, so not every one" };
+    format!(", {}: {whether} with up to {preemptions} preemptions", counted(schedules, "schedule"))
 }
 
 /// One replay in full. Of a stale trace there is nothing to tell.
