@@ -165,6 +165,8 @@ faults! {
         "rmdir does not look again, under the lock of the tree, whether the group is still there: it is offlined twice";
     N3, "N3", "this project",
         "a task begins its exit without excluding a migration of its process, which may be half way";
+    N4, "N4", "this project, found by the interleave engine",
+        "an exec gives its task a new mm without excluding a migration of its process, which may be half way";
     N5, "N5", "this project, after cgroup_mutex and the lock of a worker pool",
         "a worker takes the lock of the tree while it has that of its queue: rmdir, which queues under the lock of the tree, takes both in the other order";
     S18, "S18", "seed 003, reparenting of kmem_caches",
@@ -232,6 +234,7 @@ impl Fault {
                 | Fault::B10
                 | Fault::N1
                 | Fault::N3
+                | Fault::N4
                 | Fault::B44
                 | Fault::N5
                 | Fault::B53

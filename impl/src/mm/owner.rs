@@ -49,9 +49,11 @@ impl Machine {
     }
 
     /// A task has let go of an mm: if it was the owner, look for another one.
-    pub(super) fn mm_update_next_owner<E: Env>(&self, e: &E, mm: MmRef, leaving: TaskRef) {
+    pub(super) fn mm_update_next_owner<E: Env>(&self, e: &E, cpu: usize, mm: MmRef, leaving: TaskRef) {
         let node = self.mm(e, mm);
         loop {
+            // Who is found may exit once the list is let go of. The section keeps it, as get_task_struct does.
+            let section = self.rcu_read_lock(e, cpu);
             if Handle::from_word(node.owner.load(e)) != Some(leaving) {
                 return;
             }
@@ -66,11 +68,13 @@ impl Machine {
                 return;
             };
             let task = self.task(e, next);
-            let _locked = task.alloc_lock.lock(e);
+            let locked = task.alloc_lock.lock(e);
             if Handle::from_word(task.mm.load(e)) == Some(mm) {
                 node.owner.store(e, next.to_word());
                 return;
             }
+            drop(locked);
+            drop(section);
             if !e.retry(Loop::NextOwner, node.owner.label()) {
                 return;
             }

@@ -182,8 +182,12 @@ impl Machine {
         self.mm_init(e, cpu.id, Making::Exec(task))
     }
 
-    /// Second half of an exec: the new mm, whose user the caller was, takes the place of the old one.
+    /// Second half of an exec: the new mm, whose user the caller was, takes the place of the old one. Corrected, it excludes
+    /// a migration of its process as an exit does, until the old mm charges a task that stays: the task's group would
+    /// change, and the old mm follow it or not, while others use that mm.
     pub fn exec_commit<E: Env>(&self, e: &E, cpu: &mut Cpu, task: TaskRef, mm: MmRef) {
+        let excludes = self.mm_design(e) == MmDesign::MemcgCorrected && !e.fault(Fault::N4);
+        let _tree = excludes.then(|| self.tree.lock(e));
         let old = self.set_mm(e, task, Some(mm));
         if self.is_memcg_design(e) {
             self.exec_installed(e, cpu.id, task, old.is_some());
@@ -209,7 +213,7 @@ impl Machine {
         if self.is_memcg_design(e) {
             self.mm_leave(e, cpu, mm);
         } else {
-            self.mm_update_next_owner(e, mm, task);
+            self.mm_update_next_owner(e, cpu, mm, task);
         }
         self.mmput(e, mm);
     }
