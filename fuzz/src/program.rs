@@ -64,6 +64,8 @@ pub enum Drive {
         /// The number of points.
         depth: u8,
     },
+    /// A random priority for what each lane does next, drawn anew where it matters to others.
+    Partial(u64),
     /// In turn, each for so many points.
     RoundRobin(u8),
 }

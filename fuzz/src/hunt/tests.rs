@@ -1,5 +1,6 @@
 use super::{Config, Finding, Limit, Progress, Report, Without, hunt};
 use crate::engine::runner::Engine;
+use crate::goals::{GOALS, Goal, OVERLAPS};
 use crate::program::Expect;
 use crate::tally::Tally;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -125,4 +126,16 @@ fn progress_is_told_how_many_are_done() {
     let last = Last(AtomicU64::new(0));
     hunt(&config(&[], 5, 2, 1000), &last);
     assert_eq!(last.0.into_inner(), 1000);
+}
+
+/// What only operations that overlap can reach is reached by programs that are drawn, with any seed.
+#[test]
+fn programs_with_lanes_reach_every_goal_of_overlap() {
+    let config = Config { engine: Engine::Interleave, ..config(&[], 1, 2, 6000) };
+    let (tally, found) = result(hunt(&config, &()));
+    assert_eq!(found, None, "the default design is correct");
+    for &goal in OVERLAPS {
+        let goal = Goal::seen(goal);
+        assert!(tally.goals[goal] > 0, "{} is not reached", GOALS[goal].name);
+    }
 }

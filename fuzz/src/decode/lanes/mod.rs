@@ -11,6 +11,7 @@
 
 mod literal;
 mod scene;
+mod tasks;
 
 pub use literal::encode_lanes;
 
@@ -54,9 +55,10 @@ pub fn decode_lanes_into(bytes: &[u8], program: &mut Program) {
         header.mode = Mode::V1;
     }
     header.drive = match drive & 15 {
-        0..6 => Drive::Random(seed),
-        6..11 => Drive::Pct { seed, depth: 1 + (drive >> 4) % 4 },
-        11..15 => Drive::Bytes(schedule.to_vec()),
+        0..2 => Drive::Random(seed),
+        2..9 => Drive::Partial(seed),
+        9..12 => Drive::Pct { seed, depth: 1 + (drive >> 4) % 4 },
+        12..15 => Drive::Bytes(schedule.to_vec()),
         _ => Drive::RoundRobin(1 + (drive >> 4)),
     };
     let weights = Weights::of_subject(subject, header.mode);

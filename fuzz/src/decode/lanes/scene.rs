@@ -2,8 +2,9 @@
 
 mod mms;
 
+use super::tasks;
 use crate::decode::script::Script;
-use stocktake_model::{CpuId, Failure, GroupId, Limit, PAGE_SIZE, Via};
+use stocktake_model::{CpuId, Failure, GroupId, Limit, PAGE_SIZE};
 
 /// What happens before the lanes, and in them: the answer is the number of the first step of a lane.
 type Scene = fn(&mut Script<'_, '_>) -> usize;
@@ -31,7 +32,7 @@ const SCENES: &[Scene] = &[
     objects_of_reparented_groups,
     moves_meet_mappings,
     slabs_meet_removal,
-    exit_meets_charge,
+    tasks::exit_meets_charge,
     limits_meet_charges,
     swap_meets_removal,
     mapped_on_two_cpus,
@@ -42,10 +43,11 @@ const SCENES: &[Scene] = &[
     stocks_of_removed_groups,
     objects_of_a_leaving_group,
     mms::entries_that_move,
+    tasks::leaving_meets_migration,
 ];
 
-const A: CpuId = CpuId(0);
-const B: CpuId = CpuId(1);
+pub(super) const A: CpuId = CpuId(0);
+pub(super) const B: CpuId = CpuId(1);
 
 /// Write the scene of a number.
 pub(super) fn write(s: &mut Script<'_, '_>, number: u8) -> usize {
@@ -53,7 +55,7 @@ pub(super) fn write(s: &mut Script<'_, '_>, number: u8) -> usize {
 }
 
 /// The last CPU: with two of them the second.
-fn third(s: &Script<'_, '_>) -> CpuId {
+pub(super) fn third(s: &Script<'_, '_>) -> CpuId {
     CpuId(s.picture.cpu_count().min(3) - 1)
 }
 
@@ -68,7 +70,7 @@ fn limit(s: &mut Script<'_, '_>) -> Limit {
 }
 
 /// A group, and perhaps one below it; the deepest is the answer.
-fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
+pub(super) fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
     let max = limit(s);
     let top = s.mkdir(A, GroupId::ROOT, max, Limit::MAX);
     if s.chance(1) {
@@ -79,7 +81,7 @@ fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
 }
 
 /// Remove a group and let the rest of it happen in the same lane.
-fn remove(s: &mut Script<'_, '_>, at: CpuId, group: GroupId) {
+pub(super) fn remove(s: &mut Script<'_, '_>, at: CpuId, group: GroupId) {
     s.rmdir(at, group);
     let how = s.byte();
     if how & 7 != 0 {
@@ -142,10 +144,11 @@ fn drains_meet_stocks(s: &mut Script<'_, '_>) -> usize {
     if s.chance(1) {
         s.drain_all(third, other);
     }
-    match s.byte() & 3 {
-        0 => s.drain(B),
-        1 => s.work(B),
-        2 => drop(s.charge(B, other, 1)),
+    match s.byte() & 7 {
+        0 | 1 => s.drain(B),
+        2 => s.work(B),
+        3 if third != B => s.cpu_down(third, B),
+        3 | 4 => drop(s.charge(B, other, 1)),
         _ => match object {
             Some(object) => s.obj_uncharge(B, object),
             None => s.drain(B),
@@ -267,39 +270,6 @@ fn slabs_meet_removal(s: &mut Script<'_, '_>) -> usize {
         2 => s.slab_free(third, second),
         _ => s.grace(third),
     }
-    first
-}
-
-fn exit_meets_charge(s: &mut Script<'_, '_>) -> usize {
-    let (top, group) = groups(s);
-    let other = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
-    let task = s.task(A, group);
-    let child = s.chance(1).then(|| s.vfork(A, task));
-    let user = s.mm_get(A, Via::Task(task));
-    if s.chance(1) {
-        s.migrate(A, task, other);
-    }
-    let third = third(s);
-    let first = s.written();
-    match s.byte() & 3 {
-        0 => s.migrate(A, task, other),
-        1 => {
-            let exec = s.exec_make(A, task);
-            s.exec_commit(A, exec);
-        }
-        _ => s.exit(A, task),
-    }
-    s.mm_charge(B, Via::User(user), 1);
-    if s.chance(1) {
-        s.mm_put(B, user);
-    }
-    if let Some(child) = child
-        && s.chance(3)
-    {
-        s.exit(third, child);
-    }
-    let removed = if s.chance(1) { top } else { group };
-    remove(s, third, removed);
     first
 }
 
@@ -477,7 +447,7 @@ fn stocks_of_removed_groups(s: &mut Script<'_, '_>) -> usize {
         let folio = s.charge(B, group, 1);
         s.uncharge(B, folio);
     }
-    if how & 2 != 0 {
+    if how & 6 != 0 {
         let objcg = s.objcg(A, group);
         let bytes = s.bytes();
         let object = s.obj_charge(B, objcg, bytes);

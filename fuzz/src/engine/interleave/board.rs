@@ -2,8 +2,9 @@
 //!
 //! Everything here is used by one thread; a lane that is switched away from holds no borrow of it.
 
+use super::conflicts::{Pending, Touched};
 use super::flight::Flight;
-use super::schedule::{Lanes, Point, Strategy};
+use super::schedule::{Lanes, Outlook, Point, Strategy};
 use crate::engine::timeline::Switch;
 use crate::goals::{OVERLAPS, Seen};
 use std::cell::{Cell, RefCell};
@@ -60,6 +61,12 @@ pub(super) struct Board {
     strategy: RefCell<Strategy>,
     /// The lane chosen last.
     pub(super) next: Cell<usize>,
+    /// The access that each lane in the middle of an operation is about to make, where it is known.
+    pending: [Cell<Option<Pending>>; SEATS],
+    /// What lanes have touched in an execution that was run to see that.
+    pub(super) touched: RefCell<Touched>,
+    /// Whether this is that execution.
+    pub(super) learning: Cell<bool>,
     waits: [Cell<Wait>; SEATS],
     waiting: Cell<Lanes>,
     /// Locks that lanes hold.
@@ -96,6 +103,7 @@ impl Board {
         self.able.set(Lanes::default());
         self.busy.set(Lanes::default());
         self.pace.set(Pace::Scheduled);
+        self.pending.iter().for_each(|pending| pending.set(None));
         self.waits.iter().for_each(|wait| wait.set(Wait::Nothing));
         self.waiting.set(Lanes::default());
         self.held.borrow_mut().clear();
@@ -168,6 +176,7 @@ impl Board {
 
     /// The operation of a lane is over: the books know what it has done, and the drains that it has asked for are nobody's.
     pub(super) fn lands(&self, lane: usize) {
+        self.pending[lane].set(None);
         self.flights[lane].borrow_mut().clear();
         self.asked[lane].set(Lanes::default());
     }
@@ -245,15 +254,38 @@ impl Board {
     #[inline(always)]
     pub(super) fn choose_among(&self, current: Option<usize>, ready: Lanes) -> usize {
         self.points.set(self.points.get() + 1);
-        let next = self.strategy.borrow_mut().choose(&Point { current, ready });
+        let mut strategy = self.strategy.borrow_mut();
+        let next = strategy.choose(&Point { current, ready });
+        strategy.goes(next, || self.outlook(next));
         if self.keeping.get() {
             self.choices.borrow_mut().push(next as u8);
         }
         next
     }
 
+    /// The lane is about to make an access.
+    #[inline]
+    pub(super) fn intends(&self, lane: usize, label: Label, access: Access) {
+        self.pending[lane].set(Some(Pending { label, access }));
+    }
+
+    /// What the lane is about to do, as far as it matters to others.
+    fn outlook(&self, lane: usize) -> Outlook {
+        let Some(access) = self.pending[lane].get() else {
+            return Outlook { shared: true, racing: Lanes::default() };
+        };
+        let mut racing = Lanes::default();
+        for other in (0..SEATS).filter(|&other| other != lane) {
+            if self.pending[other].get().is_some_and(|pending| access.conflicts_with(pending)) {
+                racing.insert(other);
+            }
+        }
+        Outlook { shared: self.touched.borrow().concerns_others(lane, access), racing }
+    }
+
     /// The lane has to wait; it is switched away from.
     pub(super) fn wait(&self, lane: usize, wait: Wait) {
+        self.pending[lane].set(None);
         self.waits[lane].set(wait);
         change(&self.waiting, lane, true);
         self.set_ready(lane, false);

@@ -1,6 +1,7 @@
 //! The environment of a lane: every shared access is a point at which another lane may run.
 
 use super::board::{Board, Pace, Wait};
+use super::conflicts::Pending;
 use super::lane::{Abandoned, Routines, Signal};
 use super::limits::LimitsSeen;
 use super::schedule::Lanes;
@@ -42,11 +43,12 @@ pub(super) struct LaneEnv<'a> {
 impl LaneEnv<'_> {
     /// A point at which another lane could go on: there is at least one beside this.
     #[inline(never)]
-    fn point(&self, others_and_this: Lanes) {
+    fn point(&self, others_and_this: Lanes, label: Label, access: Access) {
         let board = self.board;
         if board.pace.get() != Pace::Scheduled {
             return;
         }
+        board.intends(self.lane, label, access);
         let next = board.choose_among(Some(self.lane), others_and_this);
         if next != self.lane {
             board.preemptions.set(board.preemptions.get() + 1);
@@ -93,6 +95,9 @@ impl LaneEnv<'_> {
         }
         if label.what == What::CpuFlushing {
             self.board.flush_mark(self.lane, label.index as usize, access, new);
+        }
+        if self.board.learning.get() {
+            self.board.touched.borrow_mut().note(self.lane, Pending { label, access });
         }
         self.log.tell(self.board, self.cpu, self.step, || Happening::Access { label, access, old, new });
         if !gets_page(label, access, old, new) {
@@ -217,10 +222,10 @@ impl Env for LaneEnv<'_> {
     const WATCHED: bool = true;
 
     #[inline]
-    fn before(&self, _label: Label, _access: Access) {
+    fn before(&self, label: Label, access: Access) {
         let ready = self.board.ready();
         if !ready.none_but(self.lane) {
-            self.point(ready);
+            self.point(ready, label, access);
         }
     }
 

@@ -12,7 +12,8 @@
 //! *What is not admitted in a lane*: `quiesce`, `force.empty` and `swapoff`, which name no page that
 //! they move, and the stages of a fault, which are points of the whole fault here.
 //!
-//! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does;
+//! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does; `conflicts` what
+//! matters to others;
 //! `flight` what an operation under way has done; `limits` what it has seen of the limits; `verdict` the checks where an
 //! operation ends; `interrupt` what interrupts operations; `openness`, `order` and `parts` in which order operations took effect;
 //! `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
@@ -20,6 +21,7 @@
 pub mod bare;
 mod board;
 mod claims;
+mod conflicts;
 mod directory;
 mod env;
 mod flight;
@@ -150,8 +152,7 @@ impl Interleave {
         match self.explores(program) {
             true => self.explore(program, tally),
             false => {
-                self.start(program);
-                let result = self.execute(program, tally, false);
+                let result = self.execute_once(program, tally);
                 if self.stale(result.is_err()).is_some() { Ok(()) } else { result }
             }
         }
@@ -185,8 +186,7 @@ impl Interleave {
         let result = if self.explores(program) {
             self.explore(program, tally)
         } else {
-            self.start(program);
-            self.execute(program, tally, false)
+            self.execute_once(program, tally)
         };
         self.shared.board.keeping.set(false);
         (self.execution(result.is_err()), result)
@@ -218,6 +218,22 @@ impl Interleave {
     /// Whether a program leaves it to the engine which schedules are run.
     fn explores(&self, program: &Program) -> bool {
         program.header.schedule.is_empty() && program.header.drive == Drive::Explore
+    }
+
+    /// One execution, as the program wants it; and one without preemptions before, if it is driven by what conflicts.
+    fn execute_once(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
+        if program.header.schedule.is_empty() && matches!(program.header.drive, Drive::Partial(_)) {
+            *self.shared.board.strategy() = Strategy::Steady;
+            self.shared.board.touched.borrow_mut().clear();
+            self.shared.board.learning.set(true);
+            let result = self.execute(program, tally, false);
+            self.shared.board.learning.set(false);
+            result?;
+            // Programs are counted.
+            tally.executions -= 1;
+        }
+        self.start(program);
+        self.execute(program, tally, false)
     }
 
     fn start(&mut self, program: &Program) {

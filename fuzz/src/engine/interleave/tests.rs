@@ -114,9 +114,10 @@ fn every_strategy_reaches_a_race() {
     };
     let mut engine = Interleave::new();
     type Choose = fn(u64) -> Drive;
-    let drives: [(&str, Choose); 5] = [
+    let drives: [(&str, Choose); 6] = [
         ("explore", |_| Drive::Explore),
         ("random", Drive::Random),
+        ("partial", Drive::Partial),
         ("pct", |seed| Drive::Pct { seed, depth: 2 }),
         ("bytes", |seed| Drive::Bytes(vec![(seed as u8) << 3, (seed as u8 * 3) << 3 | 1, 0x81])),
         ("round robin", |seed| Drive::RoundRobin(1 + seed as u8 % 8)),

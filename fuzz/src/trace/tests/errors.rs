@@ -105,6 +105,17 @@ fn each_mistake() {
         "@0 assert usage A 3 4",
         "@0 assert usage A 3 fail=alloc",
         "@0 assert usage A 3 -> ok",
+        // Interrupts.
+        "@1 irq",
+        "@1 irq drain",
+        "@0 irq uncharge page",
+        "@0 irq mkdir C",
+        "@0 irq irq uncharge page",
+        "irq @0 uncharge page",
+        "parallel\n@0 irq mkdir C",
+        "parallel\n@0 irq",
+        "parallel\n@0 irq irq drain",
+        "parallel\n@0 irq assert usage A 3",
         // What is shown.
         "\t@0\tmkdri C",
         "@0 mk\u{1b}[31mdir C",

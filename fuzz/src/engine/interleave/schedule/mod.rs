@@ -5,6 +5,7 @@
 
 mod bytes;
 mod exhaustive;
+mod partial;
 mod pct;
 mod random;
 mod recorded;
@@ -12,6 +13,7 @@ mod round_robin;
 
 pub(super) use bytes::Bytes;
 pub(super) use exhaustive::Exhaustive;
+pub(super) use partial::Partial;
 pub(super) use pct::Pct;
 pub(super) use random::Random;
 pub(super) use recorded::Recorded;
@@ -139,6 +141,15 @@ impl Point {
     }
 }
 
+/// What a lane is about to do, as far as others are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outlook {
+    /// Whether others touch that too, as far as is known from an execution before.
+    pub(super) shared: bool,
+    /// Lanes that are about to make an access which conflicts with it.
+    pub(super) racing: Lanes,
+}
+
 /// How lanes are chosen in one execution.
 #[derive(Debug, Default)]
 pub(super) enum Strategy {
@@ -148,6 +159,7 @@ pub(super) enum Strategy {
     Bytes(Bytes),
     Random(Random),
     Pct(Pct),
+    Partial(Partial),
     RoundRobin(RoundRobin),
     Recorded(Recorded),
     Exhaustive(Exhaustive),
@@ -170,9 +182,18 @@ impl Strategy {
             Strategy::Random(random) => random.choose(point),
             Strategy::Bytes(bytes) => bytes.choose(point),
             Strategy::Pct(pct) => pct.choose(point),
+            Strategy::Partial(partial) => partial.choose(point),
             Strategy::RoundRobin(round_robin) => round_robin.choose(point),
             Strategy::Recorded(recorded) => recorded.choose(point),
             Strategy::Exhaustive(exhaustive) => exhaustive.choose(point),
+        }
+    }
+
+    /// A lane has been chosen and goes on. What that means for others is asked only if the strategy heeds it.
+    #[inline]
+    pub(super) fn goes(&mut self, lane: usize, outlook: impl FnOnce() -> Outlook) {
+        if let Strategy::Partial(partial) = self {
+            partial.goes(lane, outlook());
         }
     }
 
@@ -184,6 +205,7 @@ impl Strategy {
             Drive::Random(seed) => *self = Strategy::Random(Random::new(*seed)),
             Drive::Guided(lanes) => *self = Strategy::Recorded(Recorded::guide(lanes)),
             Drive::Pct { seed, depth } => *self = Strategy::Pct(Pct::new(*seed, *depth)),
+            Drive::Partial(seed) => *self = Strategy::Partial(Partial::new(*seed)),
             Drive::RoundRobin(quantum) => *self = Strategy::RoundRobin(RoundRobin::new(*quantum)),
             Drive::Bytes(bytes) => match self {
                 Strategy::Bytes(strategy) => strategy.restart(bytes),
