@@ -11,7 +11,6 @@
 
 mod literal;
 mod scene;
-mod tasks;
 
 pub use literal::encode_lanes;
 

@@ -1,8 +1,8 @@
 //! What is pitted against what.
 
 mod mms;
+mod tasks;
 
-use super::tasks;
 use crate::decode::script::Script;
 use stocktake_model::{CpuId, Failure, GroupId, Limit, PAGE_SIZE};
 
@@ -46,8 +46,8 @@ const SCENES: &[Scene] = &[
     tasks::leaving_meets_migration,
 ];
 
-pub(super) const A: CpuId = CpuId(0);
-pub(super) const B: CpuId = CpuId(1);
+const A: CpuId = CpuId(0);
+const B: CpuId = CpuId(1);
 
 /// Write the scene of a number.
 pub(super) fn write(s: &mut Script<'_, '_>, number: u8) -> usize {
@@ -55,7 +55,7 @@ pub(super) fn write(s: &mut Script<'_, '_>, number: u8) -> usize {
 }
 
 /// The last CPU: with two of them the second.
-pub(super) fn third(s: &Script<'_, '_>) -> CpuId {
+fn third(s: &Script<'_, '_>) -> CpuId {
     CpuId(s.picture.cpu_count().min(3) - 1)
 }
 
@@ -70,7 +70,7 @@ fn limit(s: &mut Script<'_, '_>) -> Limit {
 }
 
 /// A group, and perhaps one below it; the deepest is the answer.
-pub(super) fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
+fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
     let max = limit(s);
     let top = s.mkdir(A, GroupId::ROOT, max, Limit::MAX);
     if s.chance(1) {
@@ -81,7 +81,7 @@ pub(super) fn groups(s: &mut Script<'_, '_>) -> (GroupId, GroupId) {
 }
 
 /// Remove a group and let the rest of it happen in the same lane.
-pub(super) fn remove(s: &mut Script<'_, '_>, at: CpuId, group: GroupId) {
+fn remove(s: &mut Script<'_, '_>, at: CpuId, group: GroupId) {
     s.rmdir(at, group);
     let how = s.byte();
     if how & 7 != 0 {

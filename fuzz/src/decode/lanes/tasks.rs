@@ -1,6 +1,6 @@
 //! Scenes of tasks and the mm that they share.
 
-use super::scene::{A, B, groups, remove, third};
+use super::{A, B, groups, remove, third};
 use crate::decode::script::Script;
 use stocktake_model::{GroupId, Limit, Via};
 
