@@ -85,6 +85,10 @@ pub(super) struct Board {
     asked: [Cell<Lanes>; SEATS],
     /// Lanes that have ended, on CPUs that are up: work may be run there.
     idle: Cell<Lanes>,
+    /// CPUs between two operations that have to end the half of a mapping before they do anything else.
+    halved: Cell<Lanes>,
+    /// CPUs whose next operation waits for somebody: they run work meanwhile.
+    sleeping: Cell<Lanes>,
     /// CPUs with bound work.
     bound_work: Cell<Lanes>,
     unbound_work: Cell<bool>,
@@ -115,6 +119,7 @@ impl Board {
         self.asked.iter().for_each(|asked| asked.set(Lanes::default()));
         self.maps.set(false);
         self.idle.set(Lanes::default());
+        self.set_helpers(Lanes::default(), Lanes::default());
         self.bound_work.set(Lanes::default());
         self.unbound_work.set(false);
         self.ready.set(Lanes::default());
@@ -181,9 +186,9 @@ impl Board {
         self.asked[lane].set(Lanes::default());
     }
 
-    /// Whether a drain that the operation of a lane has asked for has not run.
-    pub(super) fn awaits_drains(&self, lane: usize) -> bool {
-        self.asked[lane].get() != Lanes::default()
+    /// CPUs that have not run the drain that the operation of a lane has asked them for.
+    pub(super) fn awaited_drains(&self, lane: usize) -> Lanes {
+        self.asked[lane].get()
     }
 
     /// Begin with another way to choose, or go on with the same.
@@ -222,6 +227,37 @@ impl Board {
     pub(super) fn set_idle(&self, idle: Lanes) {
         self.idle.set(idle);
         self.set_ready_again();
+    }
+
+    /// See [`Board::helpers`].
+    pub(super) fn set_helpers(&self, halved: Lanes, sleeping: Lanes) {
+        self.halved.set(halved);
+        self.sleeping.set(sleeping);
+    }
+
+    /// CPUs that would drain, if nobody else can go on and somebody waits for drains: those in the middle of a mapping
+    /// end it first, and those whose next operation waits for another lane sleep.
+    pub(super) fn helpers(&self) -> Lanes {
+        let waits = |lane: usize| {
+            matches!(self.waits_for(lane), Wait::Spin(Loop::Drains, _) | Wait::Yield(Loop::Drains, _))
+        };
+        if self.waiting.get().iter().any(waits) { self.could_help() } else { Lanes::default() }
+    }
+
+    /// The same, of somebody who waits for drains.
+    pub(super) fn could_help(&self) -> Lanes {
+        let mut helpers = self.halved.get();
+        self.sleeping
+            .get()
+            .iter()
+            .filter(|&cpu| self.bound_work.get().has(cpu))
+            .for_each(|cpu| helpers.insert(cpu));
+        helpers
+    }
+
+    /// Whether the CPU of a lane ends the half of a mapping when it helps, or else runs work.
+    pub(super) fn is_halved(&self, lane: usize) -> bool {
+        self.halved.get().has(lane)
     }
 
     pub(super) fn set_bound_work(&self, cpu: usize, some: bool) {

@@ -8,7 +8,9 @@
 //! [`parts`](super::parts) the search of orders knows. The rest of that room does not, and is alone with it, as
 //! [`Claim::SwapCache`] has it: who writes to a page, and who ends its writeback or frees its copy, as a write is no operation of the
 //! kernel that takes time, but a store to memory by whoever has mapped the page before; and the stages of a fault that was
-//! begun before the lanes, each of which is an operation of its own that others cannot wait for.
+//! begun before the lanes, each of which is an operation of its own that others cannot wait for. Where charges wait for drains
+//! (`drain=wait`) nothing of it overlaps: who waits for a page sleeps, and the CPU would drain, which no lane does in the
+//! middle of an operation.
 
 use crate::program::Action;
 use crate::trace::{Kind, Role, visit};
@@ -40,6 +42,8 @@ enum Claim {
 /// The claims of all operations under way.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
+    /// Whether no two operations on files overlap.
+    pub(super) files_alone: bool,
     held: Vec<(usize, Claim, bool)>,
     /// Folios that are being unmapped.
     unmapping: Vec<(usize, u16)>,
@@ -55,7 +59,7 @@ impl Claims {
     /// An operation begins, unless another one is in its way. Whether it may.
     pub(super) fn take(&mut self, lane: usize, step: &Step, model: &Model) -> bool {
         self.wanted.clear();
-        want(step, model, &mut self.wanted);
+        want(step, model, self.files_alone, &mut self.wanted);
         let clash = |(claim, alone): &(Claim, bool)| {
             // Of those who remove a group all but one find it gone.
             let clash = |other_alone: bool| match claim {
@@ -86,7 +90,7 @@ impl Claims {
 }
 
 /// What an operation claims, and whether it has to be the only one.
-fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
+fn want(step: &Step, model: &Model, files_alone: bool, wanted: &mut Vec<(Claim, bool)>) {
     let consumes = consumed(&step.op);
     visit(&mut Action::Op(*step), |role, kind, n| {
         if role == Role::Use && kind != Kind::Group {
@@ -101,7 +105,7 @@ fn want(step: &Step, model: &Model, wanted: &mut Vec<(Claim, bool)>) {
                 model.slab_object(object).map(|(cache, _)| (Claim::Name(Kind::Cache, cache.0), false)),
             );
         }
-        Op::Shmem(op) => wanted.push((Claim::SwapCache, !shares_swap_cache(&op, model))),
+        Op::Shmem(op) => wanted.push((Claim::SwapCache, files_alone || !shares_swap_cache(&op, model))),
         Op::CpuDown { target }
         | Op::CpuUp { target }
         | Op::CpuIsolate { target }

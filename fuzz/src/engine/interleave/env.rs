@@ -305,7 +305,8 @@ impl Env for LaneEnv<'_> {
         if matches!(wait, Wait::Spin(..) | Wait::Yield(..)) {
             self.tries.set(self.tries.get() + 1);
             // Others that try again and again may be what this one waits for: then it is the turn of all of them.
-            let alone = self.board.ready().none_but(self.lane) && !self.board.others_spin();
+            let helped = what == Loop::Drains && !self.board.could_help().is_empty();
+            let alone = self.board.ready().none_but(self.lane) && !self.board.others_spin() && !helped;
             if alone {
                 self.tries_alone.set(self.tries_alone.get() + 1);
             }

@@ -87,6 +87,8 @@ pub struct Interleave {
     overlaps: bool,
     /// Whether one of them is of the kind that the search of orders does not explain, see [`verdict`].
     obscure: bool,
+    /// Whether the lane that begins next helps those who wait for drains, see [`board::Board::helpers`].
+    helping: bool,
     /// The model before the lanes began.
     base: Model,
     /// Steps of queued work that the scheduler has run: they are numbered after those of the program.
@@ -133,6 +135,7 @@ impl Interleave {
             order: Openness::Sequential,
             overlaps: false,
             obscure: false,
+            helping: false,
             base: Model::new(Config { mode: Mode::V2, cpus: 2, ids: 0, slots: 0 }),
             extra: 0,
             outcomes: Vec::new(),

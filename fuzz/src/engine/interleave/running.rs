@@ -18,6 +18,7 @@ use crate::tally::Tally;
 use crate::trace::{Kind, Role, visit};
 use crate::violation::Violation;
 use std::rc::Rc;
+use stocktake_impl::DrainDesign;
 use stocktake_model::{CpuId, GroupId, GroupLife, MappedOp, Op, Outcome, ShmemOp, Step};
 
 /// What one lane has to do.
@@ -87,9 +88,10 @@ impl Interleave {
         board.reset();
         self.shared.directory.borrow_mut().copy(&self.core.books);
         self.claims.clear();
+        self.claims.files_alone = self.core.machine.config().design.drain == DrainDesign::Wait;
         self.outcomes.clear();
         self.order = Openness::Sequential;
-        (self.overlaps, self.obscure) = (false, false);
+        (self.overlaps, self.obscure, self.helping) = (false, false, false);
         if self.checked {
             self.base.clone_from(&self.core.model);
         }
@@ -117,6 +119,7 @@ impl Interleave {
     fn refresh(&mut self, program: &Program) {
         let board = &self.shared.board;
         let mut idle = schedule::Lanes::default();
+        let (mut halved, mut sleeping) = (schedule::Lanes::default(), schedule::Lanes::default());
         for lane in 0..self.core.cpus.len() {
             let member = &self.crew[lane];
             if member.busy.is_some() {
@@ -143,8 +146,22 @@ impl Interleave {
                 Action::Assert(..) => true,
             });
             board.set_ready(lane, can_begin && !parked);
+            if up && !parked && !can_begin {
+                if self.half_of(lane).is_some() {
+                    halved.insert(lane);
+                } else if next.is_some() && self.core.model.admits(&work).is_ok() {
+                    sleeping.insert(lane);
+                }
+            }
         }
         board.set_idle(idle);
+        board.set_helpers(halved, sleeping);
+    }
+
+    /// What ends the half of a mapping that a CPU is in the middle of.
+    fn half_of(&self, lane: usize) -> Option<Step> {
+        let ends = self.core.model.open_halves().iter().map(|half| half.end());
+        ends.into_iter().find(|end| end.cpu.index() == lane)
     }
 
     /// Whether another lane is still to bring this CPU up.
@@ -166,6 +183,10 @@ impl Interleave {
         let mut before: Option<usize> = None;
         loop {
             let mut ready = self.shared.board.ready();
+            if ready.is_empty() {
+                ready = self.shared.board.helpers();
+                self.helping = !ready.is_empty();
+            }
             if ready.is_empty() {
                 self.shared.board.wake_spinners();
                 ready = self.shared.board.ready();
@@ -235,9 +256,11 @@ impl Interleave {
         lane: usize,
         tally: &mut Tally,
     ) -> Result<bool, (usize, Box<Broken>)> {
+        let helping = std::mem::take(&mut self.helping);
+        let half = self.half_of(lane).filter(|_| helping && self.shared.board.is_halved(lane));
         let member = &mut self.crew[lane];
         let (index, step) = match member.steps.get(member.next) {
-            Some(&index) => {
+            Some(&index) if !helping => {
                 member.next += 1;
                 match program.steps[index].action {
                     Action::Op(step) => (index, step),
@@ -251,11 +274,11 @@ impl Interleave {
                 }
             }
             // A CPU that has nothing else to do runs queued work.
-            None => {
+            _ => {
                 self.extra += 1;
                 tally.extra_work += 1;
-                let op = Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
-                (program.steps.len() + self.extra - 1, op)
+                let work = Step { cpu: CpuId(lane as u8), op: Op::Work, fail: None };
+                (program.steps.len() + self.extra - 1, half.unwrap_or(work))
             }
         };
         let excluded = matches!(

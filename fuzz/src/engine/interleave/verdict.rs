@@ -102,7 +102,12 @@ impl Interleave {
         }
         if observed == Outcome::Refused(Errno::NoMem)
             && core.machine.config().design.drain == DrainDesign::Wait
-            && self.shared.board.awaits_drains(lane)
+            && self
+                .shared
+                .board
+                .awaited_drains(lane)
+                .iter()
+                .any(|cpu| core.machine.cpu_online(cpu) && !core.machine.cpu_isolated(cpu))
             && core.checks.has(Invariant::I16)
         {
             return Err(Broken::new(
