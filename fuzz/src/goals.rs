@@ -139,6 +139,8 @@ goals! {
         ChargesLeftBehind, "charges-left-behind", "v1: a task migrates, and the charges of its mm are not its to move";
         SwapMovedAlong, "swap-moved-along", "v1: a task that migrates takes swap entries of its mm along";
         PrechargeRefused, "precharge-refused", "v1: a task does not migrate, as the charges of its mm do not fit";
+        MmGrabbed, "mm-grabbed", "somebody holds on to an mm without using it";
+        ChargedAfterExit, "charged-after-exit", "an mm is charged that nobody uses any more, and the page is freed again";
         MmEventCounted, "mm-event-counted", "an event of an mm is counted in the group that it charges";
         SocketCharged, "socket-charged", "a task opens a socket, and its group is charged";
         FirstMapped, "first-mapped", "the statistic is told that a page is mapped now";

@@ -276,7 +276,9 @@ impl Program {
                 | MmOp::ForkBegin { new: TaskId(n), .. }
                 | MmOp::Thread { new: TaskId(n), .. }
                 | MmOp::Vfork { new: TaskId(n), .. } => most.tasks = most.tasks.max(usize::from(n) + 1),
-                MmOp::ExecMake { new: MmUserId(n), .. } | MmOp::Get { new: MmUserId(n), .. } => {
+                MmOp::ExecMake { new: MmUserId(n), .. }
+                | MmOp::Get { new: MmUserId(n), .. }
+                | MmOp::Grab { new: MmUserId(n), .. } => {
                     most.users = most.users.max(usize::from(n) + 1);
                 }
                 _ => {}

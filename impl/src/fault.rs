@@ -49,6 +49,8 @@ faults! {
         "a lookup that walks up stops at an ancestor that is dying";
     B55, "B55", "31a78f23bac0, Linux 2.6.28",
         "an mm that only others than tasks still use keeps a task as owner that is freed";
+    B56, "B56", "733eda7ac316, Linux 3.0",
+        "an mm that nobody else uses keeps the task that leaves it as owner, though somebody may hold on to it and charge it";
     B58, "B58", "00d484f354d8, Linux 5.4",
         "a lookup waits for the group of an exiting task to be online, which it never is again";
     M1, "M1", "this project, after seed 000, mem_cgroup_can_attach",

@@ -156,6 +156,15 @@ impl Script<'_, '_> {
         new
     }
 
+    pub(super) fn mm_grab(&mut self, at: CpuId, of: Via) -> MmUserId {
+        if self.is_full() {
+            return MmUserId(0);
+        }
+        let new = MmUserId(self.picture.mm.get(None, false).into());
+        self.push_mm(at, MmOp::Grab { new, of });
+        new
+    }
+
     pub(super) fn mm_put(&mut self, at: CpuId, user: MmUserId) {
         self.picture.mm.put(user.0 as u8, false);
         self.push_mm(at, MmOp::Put { user });
@@ -329,6 +338,10 @@ impl Script<'_, '_> {
             Kind::MmGet => {
                 let of = self.some_via();
                 self.mm_get(at, of);
+            }
+            Kind::MmGrab => {
+                let of = self.some_via();
+                self.mm_grab(at, of);
             }
             Kind::MmPut => {
                 let exec = self.byte() & 7 == 0;

@@ -74,6 +74,7 @@ kinds! {
     85 MmSocket
     86 SetKmemMax
     87 ObjChargeForce
+    88 MmGrab
     96 Map
     97 MapBegin
     98 MapEnd
@@ -237,6 +238,7 @@ impl Kind {
                 MmOp::ExitEnd { .. } => Kind::MmExitEnd,
                 MmOp::Migrate { .. } => Kind::MmMigrate,
                 MmOp::Get { .. } => Kind::MmGet,
+                MmOp::Grab { .. } => Kind::MmGrab,
                 MmOp::Put { .. } => Kind::MmPut,
                 MmOp::Charge { .. } => Kind::MmCharge,
                 MmOp::Match { .. } => Kind::MmMatch,

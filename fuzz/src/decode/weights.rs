@@ -40,7 +40,7 @@ const CLASSES: usize = 18;
 const COMMON: usize = 12;
 
 /// Weight of each operation within its class, when the class is at 1.
-const BASE: [(Kind, Class, u16); 80] = [
+const BASE: [(Kind, Class, u16); 81] = [
     (Kind::Mkdir, Class::Groups, 5),
     (Kind::Rmdir, Class::Groups, 5),
     (Kind::SetMax, Class::Limits, 5),
@@ -81,6 +81,7 @@ const BASE: [(Kind, Class, u16); 80] = [
     (Kind::MmExitEnd, Class::Tasks, 3),
     (Kind::MmMigrate, Class::Tasks, 6),
     (Kind::MmGet, Class::Tasks, 3),
+    (Kind::MmGrab, Class::Tasks, 2),
     (Kind::MmPut, Class::Tasks, 3),
     (Kind::MmCharge, Class::Tasks, 9),
     (Kind::MmMatch, Class::Tasks, 3),

@@ -126,6 +126,7 @@ pub(super) fn thing(engine: &Lockstep, label: Label) -> Thing {
         | What::PageTables
         | What::MmGeneration
         | What::MmUsers
+        | What::MmCount
         | What::MmMemcg
         | What::MmOwner
         | What::MmMixed

@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 use stocktake_model::{ChargeId, GroupId, MmEvent, MmOp, MmUserId, Pages, TaskId, Via};
 
 /// How the operations are written.
-pub(super) const FORMS: [Form; 21] = [
+pub(super) const FORMS: [Form; 22] = [
     form("task", Some(Kind::Task), "@0 TASK = task PATH"),
     form("kthread", Some(Kind::Task), "@0 TASK = kthread"),
     form("mm.use", None, "@0 mm.use KTHREAD TASK"),
@@ -29,6 +29,7 @@ pub(super) const FORMS: [Form; 21] = [
     form("migrate", None, "@0 migrate TASK PATH"),
     form("migrate.charges", None, "@0 migrate.charges TASK PATH"),
     form("mm.get", Some(Kind::User), "@0 USER = mm.get TASK|USER"),
+    form("mm.grab", Some(Kind::User), "@0 USER = mm.grab TASK|USER"),
     form("mm.put", None, "@0 mm.put USER"),
     form("mm.charge", Some(Kind::Charge), "@0 CHARGE = mm.charge TASK|USER PAGES"),
     form("mm.match", None, "@0 mm.match TASK|USER PATH"),
@@ -58,6 +59,7 @@ pub(crate) fn word(op: &MmOp) -> &'static str {
         MmOp::ExitEnd { .. } => "exit.end",
         MmOp::Migrate { .. } => "migrate",
         MmOp::Get { .. } => "mm.get",
+        MmOp::Grab { .. } => "mm.grab",
         MmOp::Put { .. } => "mm.put",
         MmOp::Charge { .. } => "mm.charge",
         MmOp::Match { .. } => "mm.match",
@@ -104,7 +106,7 @@ pub(super) fn visit(op: &mut MmOp, mut see: impl FnMut(Role, Kind, &mut u16)) {
             see(Use, Kind::Task, &mut task.0);
             see(Use, Kind::Group, &mut group.0);
         }
-        MmOp::Get { new, of } => {
+        MmOp::Get { new, of } | MmOp::Grab { new, of } => {
             via(&mut see, of);
             see(New, Kind::User, &mut new.0);
         }
@@ -167,6 +169,7 @@ impl<'t> Reader<'t> {
                 MmOp::Socket { new: ChargeId(new), task: task?, pages: Pages(pages?) }
             }
             "mm.get" => MmOp::Get { new: MmUserId(new), of: self.via(args)? },
+            "mm.grab" => MmOp::Grab { new: MmUserId(new), of: self.via(args)? },
             "mm.put" => MmOp::Put { user: self.user(args)? },
             "mm.charge" => {
                 let through = self.via(args);
@@ -236,7 +239,9 @@ impl Labels {
             MmOp::Migrate { task: of, group: at } | MmOp::MigrateCharges { task: of, group: at } => {
                 write!(to, "{word} {} {}", task(of), group(at))
             }
-            MmOp::Get { new, of } => write!(to, "{} = {word} {}", user(new), via(of)),
+            MmOp::Get { new, of } | MmOp::Grab { new, of } => {
+                write!(to, "{} = {word} {}", user(new), via(of))
+            }
             MmOp::Charge { new, through, pages } => {
                 write!(to, "{} = {word} {} {}", self.charge(new), via(through), pages.0)
             }

@@ -32,13 +32,47 @@ impl Machine {
         mm: MmRef,
         pages: Pages,
     ) -> Result<(FolioRef, MemcgRef), Errno> {
+        let (folio, memcg) = self.charge_for_mm(e, cpu, mm, pages)?;
+        self.set_pte(e, mm, folio);
+        Ok((folio, memcg))
+    }
+
+    /// The same for a caller that only holds on to the mm: khugepaged, which charges a page before it looks whether anybody
+    /// uses the mm still.
+    ///
+    /// # Errors
+    /// As of [`Machine::mm_charge`], and [`Errno::NoEnt`] if nobody uses the mm: the page is free again.
+    pub fn collapse_charge<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        mm: MmRef,
+        pages: Pages,
+    ) -> Result<(FolioRef, MemcgRef), Errno> {
+        let (folio, memcg) = self.charge_for_mm(e, cpu, mm, pages)?;
+        // The page tables stay while this holds.
+        if !self.mm(e, mm).users.inc_not_zero(e) {
+            e.mark(Mark::ChargedAfterExit);
+            self.mem_cgroup_uncharge(e, cpu, folio);
+            return Err(Errno::NoEnt);
+        }
+        self.set_pte(e, mm, folio);
+        self.mmput(e, mm);
+        Ok((folio, memcg))
+    }
+
+    fn charge_for_mm<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        mm: MmRef,
+        pages: Pages,
+    ) -> Result<(FolioRef, MemcgRef), Errno> {
         let memcg = self.get_mem_cgroup_from_mm(e, cpu.id, mm);
         e.mark(Mark::MmCharged);
         let charged = self.mem_cgroup_charge(e, cpu, memcg, pages, false);
         self.css_put(e, memcg);
-        let folio = charged?;
-        self.set_pte(e, mm, folio);
-        Ok((folio, memcg))
+        Ok((charged?, memcg))
     }
 
     /// Where the pointer of an mm leads, whether or not that group is online. The caller is in a read section.

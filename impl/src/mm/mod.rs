@@ -72,6 +72,8 @@ impl Item for Task {
 pub struct Mm {
     /// Tasks and others that use it; with the last of them it ends.
     users: Word,
+    /// One for all users together, and one of each holder that does not use it; with the last its memory is freed.
+    count: Word,
     /// The group that it charges, a css reference. In the memcg designs.
     memcg: Word,
     /// The task whose group it charges. In the owner designs.
@@ -87,6 +89,7 @@ impl Item for Mm {
         let word = |what| Word::new(Label::new(what, index));
         Mm {
             users: word(What::MmUsers),
+            count: word(What::MmCount),
             memcg: word(What::MmMemcg),
             owner: word(What::MmOwner),
             mixed: word(What::MmMixed),
@@ -241,9 +244,9 @@ pub(super) enum Making {
 }
 
 impl Machine {
-    /// The design of this room. Two faults are defects of the owner design.
+    /// The design of this room. Three faults are defects of the owner design.
     fn mm_design<E: Env>(&self, e: &E) -> MmDesign {
-        if e.fault(Fault::S1) || e.fault(Fault::B55) {
+        if e.fault(Fault::S1) || e.fault(Fault::B55) || e.fault(Fault::B56) {
             MmDesign::OwnerRepaired
         } else {
             self.config.design.mm
@@ -277,6 +280,7 @@ impl Machine {
         let mm = self.mm.mms.allocate(e).ok_or(Errno::NoMem)?;
         let node = self.mm(e, mm);
         node.users.init(1);
+        node.count.init(1);
         node.owner.init(0);
         node.mixed.init(0);
         node.memcg.init(0);
@@ -322,7 +326,26 @@ impl Machine {
         if matches!(self.mm_design(e), MmDesign::MemcgAsMailed | MmDesign::MemcgCorrected) {
             self.mm_update_memcg(e, mm, None);
         }
-        self.mm.mms.free(e, mm);
+        self.mmdrop(e, mm);
+    }
+
+    /// Hold on to an mm without using it. The caller has a user of it, or holds on to it already.
+    pub fn mmgrab<E: Env>(&self, e: &E, mm: MmRef) {
+        let count = &self.mm(e, mm).count;
+        if count.add(e, 1) <= 0 {
+            e.oops(Oops::Resurrected(count.label()));
+        }
+        e.mark(Mark::MmGrabbed);
+    }
+
+    /// Let go of an mm that was held on to; the last one frees its memory.
+    pub fn mmdrop<E: Env>(&self, e: &E, mm: MmRef) {
+        let count = &self.mm(e, mm).count;
+        match count.sub(e, 1) {
+            1 => self.mm.mms.free(e, mm),
+            old if old <= 0 => e.oops(Oops::RefUnderflow(count.label())),
+            _ => {}
+        }
     }
 
     /// The mm of a task, or the one that a kernel thread works on.

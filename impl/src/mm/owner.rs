@@ -58,7 +58,10 @@ impl Machine {
                 return;
             }
             if node.users.load(e) <= 1 {
-                node.owner.store(e, 0);
+                // Somebody may hold on to the mm, and charge it.
+                if !e.fault(Fault::B56) {
+                    node.owner.store(e, 0);
+                }
                 return;
             }
             let Some(next) = self.next_owner(e, mm, leaving) else {

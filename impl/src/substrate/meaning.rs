@@ -207,6 +207,7 @@ impl What {
             What::TasksVisited => ("tasks visited", Whose::Machine, Number),
             What::MmGeneration => ("memory", mm, Generation),
             What::MmUsers => ("mm_users", mm, Number),
+            What::MmCount => ("mm_count", mm, Number),
             What::MmMemcg => ("memcg", mm, Pointer(MemcgGeneration)),
             What::MmOwner => ("owner", mm, Pointer(TaskGeneration)),
             What::MmMixed => ("mixed bit", mm, Flag),

@@ -8,6 +8,7 @@
 //! Inside that bound the specification leaves open which of the tasks' groups pays, so that designs can be compared:
 //! the group of any task, or one in which a task that shares the mm was while it was shared.
 
+mod holders;
 mod migration;
 mod pages;
 mod readers;
@@ -47,6 +48,8 @@ struct User {
     mm: usize,
     /// The task whose exec this is.
     exec: Option<TaskId>,
+    /// It only holds on to the mm, and does not use it.
+    grab: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,12 +161,16 @@ impl Model {
             }
             MmOp::MigrateCharges { .. } if self.config.mode == Mode::V2 => Err(Skip::NotInMode),
             MmOp::MigrateCharges { task, group } => self.admits_mm(&MmOp::Migrate { task, group }),
-            MmOp::Event { through, .. } => self.mm_of(through).map(drop),
+            MmOp::Event { through, .. } => self.mm_used_by(through),
             MmOp::Socket { new, task, .. } => {
                 self.folios.fresh(new.index())?;
                 self.idle(task).map(drop)
             }
             MmOp::Get { new, of } => {
+                mms.users.fresh(new.index())?;
+                self.mm_used_by(of)
+            }
+            MmOp::Grab { new, of } => {
                 mms.users.fresh(new.index())?;
                 self.mm_of(of).map(drop)
             }
@@ -174,7 +181,7 @@ impl Model {
             }
             MmOp::Match { through, group } => {
                 self.admits_online(group)?;
-                self.mm_of(through).map(drop)
+                self.mm_used_by(through)
             }
         }
     }
@@ -207,6 +214,9 @@ impl Model {
                 if self.life(group) != Some(GroupLife::Online) =>
             {
                 Outcome::Refused(Errno::NoDev)
+            }
+            MmOp::Charge { through, .. } if fail != Some(Failure::Alloc) && self.mm_has_ended(through) => {
+                Outcome::Refused(Errno::NoEnt)
             }
             MmOp::Charge { through, pages, .. } => match self.payers(through).first() {
                 Some(&payer) if fail != Some(Failure::Alloc) && self.fits(payer, pages) => Outcome::To(payer),
@@ -244,6 +254,7 @@ impl Model {
     pub(super) fn mm_allowed(&self, step: &Step, op: &MmOp, witness: &dyn Witness) -> Allowed {
         let mut allowed = Allowed::only(self.mm_answer(op, step.fail));
         match *op {
+            MmOp::Charge { through, .. } if self.mm_has_ended(through) => {}
             MmOp::Charge { through, pages, .. } if step.fail != Some(Failure::Alloc) => {
                 let from_stock = step.fail != Some(Failure::Trylock) && witness.local_pages() >= pages;
                 for group in self.payers(through) {
@@ -388,7 +399,12 @@ impl Model {
             (MmOp::Migrate { task, group }, Outcome::Done) => self.migrate(task, group, false),
             (MmOp::Get { new, of }, Outcome::Done) => {
                 if let Ok(mm) = self.mm_of(of) {
-                    self.mms.users.make(new.index(), User { mm, exec: None });
+                    self.mms.users.make(new.index(), User { mm, exec: None, grab: false });
+                }
+            }
+            (MmOp::Grab { new, of }, Outcome::Done) => {
+                if let Ok(mm) = self.mm_of(of) {
+                    self.mms.users.make(new.index(), User { mm, exec: None, grab: true });
                 }
             }
             (MmOp::Put { user }, Outcome::Done) => self.put_user(user),
@@ -494,11 +510,11 @@ impl Model {
         found.busy = true;
         let group = found.group;
         let mm = self.mms.new_mm(Some(task), group);
-        self.mms.users.make(new.index(), User { mm, exec: Some(task) });
+        self.mms.users.make(new.index(), User { mm, exec: Some(task), grab: false });
     }
 
     fn exec_commit(&mut self, exec: MmUserId) {
-        let Some(User { mm, exec: Some(task) }) = self.mms.users.take(exec.index()) else { return };
+        let Some(User { mm, exec: Some(task), .. }) = self.mms.users.take(exec.index()) else { return };
         let Some(found) = self.mms.tasks.get_mut(task.index()) else { return };
         let old = found.mm.replace(mm);
         (found.busy, found.kthread) = (false, false);
@@ -534,7 +550,7 @@ impl Model {
     }
 
     fn put_user(&mut self, user: MmUserId) {
-        if let Some(User { mm, exec: Some(task) }) = self.mms.users.take(user.index()) {
+        if let Some(User { mm, exec: Some(task), .. }) = self.mms.users.take(user.index()) {
             self.give_up(mm, task);
         }
     }

@@ -131,7 +131,15 @@ pub enum MmOp {
         /// The mm.
         of: Via,
     },
-    /// A user that is no task lets go of its mm.
+    /// Somebody holds on to an mm without using it (`mmgrab`): khugepaged, that works on it later. Its memory stays, also
+    /// when its last user has let go. Through it the mm can be charged; if nobody uses it by then, the answer is `ENOENT`.
+    Grab {
+        /// The holder, who lets go by [`MmOp::Put`].
+        new: MmUserId,
+        /// The mm.
+        of: Via,
+    },
+    /// A user that is no task, or a holder, lets go of its mm.
     Put {
         /// The user.
         user: MmUserId,

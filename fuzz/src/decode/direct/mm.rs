@@ -77,6 +77,10 @@ pub(super) fn op(
             let of = via(walk, input);
             MmOp::Get { new: MmUserId(create(&mut walk.users, name)?), of }
         }
+        Kind::MmGrab => {
+            let of = via(walk, input);
+            MmOp::Grab { new: MmUserId(create(&mut walk.users, name)?), of }
+        }
         Kind::MmPut => MmOp::Put { user: user(walk, input) },
         Kind::MmCharge => {
             let through = via(walk, input);

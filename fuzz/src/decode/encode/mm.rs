@@ -15,7 +15,9 @@ impl Writer {
             | MmOp::ForkBegin { new, .. }
             | MmOp::Thread { new, .. }
             | MmOp::Vfork { new, .. } => Some((&mut self.walk.tasks, new.0)),
-            MmOp::ExecMake { new, .. } | MmOp::Get { new, .. } => Some((&mut self.walk.users, new.0)),
+            MmOp::ExecMake { new, .. } | MmOp::Get { new, .. } | MmOp::Grab { new, .. } => {
+                Some((&mut self.walk.users, new.0))
+            }
             MmOp::Charge { new, .. } | MmOp::Socket { new, .. } => Some((&mut self.walk.charges, new.0)),
             _ => None,
         }
@@ -43,7 +45,7 @@ impl Writer {
                 self.task(task)?;
                 self.group(group)?;
             }
-            MmOp::Get { of, .. } => self.via(of)?,
+            MmOp::Get { of, .. } | MmOp::Grab { of, .. } => self.via(of)?,
             MmOp::Charge { through, pages, .. } => {
                 self.via(through)?;
                 self.value(pages.0, 1, MOST_PAGES)?;

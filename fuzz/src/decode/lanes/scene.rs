@@ -44,6 +44,7 @@ const SCENES: &[Scene] = &[
     objects_of_a_leaving_group,
     mms::entries_that_move,
     tasks::leaving_meets_migration,
+    mms::exits_meet_khugepaged,
 ];
 
 const A: CpuId = CpuId(0);

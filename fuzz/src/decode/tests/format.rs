@@ -57,6 +57,7 @@ fn tags_keep_their_numbers() {
         (85, Kind::MmSocket),
         (86, Kind::SetKmemMax),
         (87, Kind::ObjChargeForce),
+        (88, Kind::MmGrab),
         (96, Kind::Map),
         (97, Kind::MapBegin),
         (98, Kind::MapEnd),

@@ -71,9 +71,9 @@ fn assert_well_formed(program: &Program, context: &str) {
                 | MmOp::ForkBegin { new: TaskId(n), .. }
                 | MmOp::Thread { new: TaskId(n), .. }
                 | MmOp::Vfork { new: TaskId(n), .. } => made[5].push(n),
-                MmOp::ExecMake { new: MmUserId(n), .. } | MmOp::Get { new: MmUserId(n), .. } => {
-                    made[6].push(n)
-                }
+                MmOp::ExecMake { new: MmUserId(n), .. }
+                | MmOp::Get { new: MmUserId(n), .. }
+                | MmOp::Grab { new: MmUserId(n), .. } => made[6].push(n),
                 _ => {}
             },
             Op::Slab(SlabOp::CreateCache { new: CacheId(n), size, order, .. }) => {

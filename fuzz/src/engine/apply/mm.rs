@@ -10,6 +10,8 @@ use stocktake_model::{Errno, MmEvent, MmOp, Outcome, Pages, TaskId, Via};
 pub(crate) struct MmUser {
     pub(crate) mm: MmRef,
     pub(crate) exec: Option<TaskRef>,
+    /// It only holds on to the mm.
+    pub(crate) grab: bool,
 }
 
 /// What the names of tasks and users of mms stand for.
@@ -29,6 +31,10 @@ impl MmBindings {
             Via::Task(task) => m.task_mm(self.task(task)),
             Via::User(user) => self.users[user.index()].map(|user| user.mm),
         }
+    }
+
+    fn is_grab(&self, via: Via) -> bool {
+        matches!(via, Via::User(user) if self.users[user.index()].is_some_and(|user| user.grab))
     }
 }
 
@@ -77,11 +83,11 @@ impl<E: Env> Applier<'_, E> {
             MmOp::ExecMake { new, task } => {
                 let task = b.task(task);
                 let (outcome, mm) = done(m.exec_make(e, cpu, task));
-                b.users[new.index()] = mm.map(|mm| MmUser { mm, exec: Some(task) });
+                b.users[new.index()] = mm.map(|mm| MmUser { mm, exec: Some(task), grab: false });
                 outcome
             }
             MmOp::ExecCommit { exec } => {
-                if let Some(MmUser { mm, exec: Some(task) }) = b.users[exec.index()].take() {
+                if let Some(MmUser { mm, exec: Some(task), .. }) = b.users[exec.index()].take() {
                     m.exec_commit(e, cpu, task, mm);
                 }
                 Outcome::Done
@@ -126,19 +132,30 @@ impl<E: Env> Applier<'_, E> {
             MmOp::Get { new, of } => {
                 let mm = b.mm(m, of).expect(BOUND);
                 m.mmget(e, mm);
-                b.users[new.index()] = Some(MmUser { mm, exec: None });
+                b.users[new.index()] = Some(MmUser { mm, exec: None, grab: false });
+                Outcome::Done
+            }
+            MmOp::Grab { new, of } => {
+                let mm = b.mm(m, of).expect(BOUND);
+                m.mmgrab(e, mm);
+                b.users[new.index()] = Some(MmUser { mm, exec: None, grab: true });
                 Outcome::Done
             }
             MmOp::Put { user } => {
                 match b.users[user.index()].take().expect(BOUND) {
-                    MmUser { mm, exec: Some(task) } => m.exec_abort(e, task, mm),
-                    MmUser { mm, exec: None } => m.mmput(e, mm),
+                    MmUser { mm, exec: Some(task), .. } => m.exec_abort(e, task, mm),
+                    MmUser { mm, grab: true, .. } => m.mmdrop(e, mm),
+                    MmUser { mm, .. } => m.mmput(e, mm),
                 }
                 Outcome::Done
             }
             MmOp::Charge { new, through, pages: Pages(pages) } => {
                 let mm = b.mm(m, through).expect(BOUND);
-                match m.mm_charge(e, cpu, mm, machine::Pages(pages)) {
+                let charged = match b.is_grab(through) {
+                    true => m.collapse_charge(e, cpu, mm, machine::Pages(pages)),
+                    false => m.mm_charge(e, cpu, mm, machine::Pages(pages)),
+                };
+                match charged {
                     Ok((folio, memcg)) => {
                         self.bindings.charges[new.index()] = Some(folio);
                         Outcome::To(self.books.group_of(memcg))

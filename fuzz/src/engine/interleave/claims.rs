@@ -138,6 +138,7 @@ fn want(step: &Step, model: &Model, files_alone: bool, wanted: &mut Vec<(Claim, 
                 // a lock.
                 MmOp::Match { through: Via::Task(task), .. }
                 | MmOp::Get { of: Via::Task(task), .. }
+                | MmOp::Grab { of: Via::Task(task), .. }
                 | MmOp::Charge { through: Via::Task(task), .. }
                 | MmOp::Event { through: Via::Task(task), .. }
                 | MmOp::Use { of: task, .. } => wanted.push((Claim::MmOf(task), false)),

@@ -203,6 +203,7 @@ impl Generator<'_> {
             11 => MmOp::ExitBegin { task },
             12 => MmOp::ExitEnd { task },
             13 => MmOp::Migrate { task, group },
+            14 if self.dice.one_in(2) => MmOp::Grab { new: MmUserId(self.make(Kind::User)), of: through },
             14 => MmOp::Get { new: MmUserId(self.make(Kind::User)), of: through },
             15 => MmOp::Put { user: MmUserId(self.find(Kind::User)?) },
             16 => {

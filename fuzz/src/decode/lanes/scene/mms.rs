@@ -33,3 +33,31 @@ pub(super) fn entries_that_move(s: &mut Script<'_, '_>) -> usize {
     }
     start
 }
+
+/// khugepaged holds on to an mm and charges it, while its tasks exit, and with them their group may go.
+pub(super) fn exits_meet_khugepaged(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let room = if how & 0xe0 == 0 { limit(s) } else { Limit::MAX };
+    let home = s.mkdir(A, GroupId::ROOT, room, Limit::MAX);
+    let task = s.task(A, home);
+    let other = (how & 1 != 0).then(|| s.vfork(A, task));
+    let holder = s.mm_grab(A, Via::Task(task));
+    let third = third(s);
+    let start = s.written();
+    s.exit(A, task);
+    s.mm_charge(B, Via::User(holder), 1);
+    match (other, how >> 1 & 3) {
+        (Some(other), 0 | 1) => s.exit(third, other),
+        (Some(other), _) => s.migrate(third, other, GroupId::ROOT),
+        (None, 0) => s.rmdir(A, home),
+        (None, 1) => s.grace(third),
+        (None, _) => s.grace(A),
+    }
+    if how & 8 != 0 {
+        s.mm_charge(B, Via::User(holder), 1);
+    }
+    if how & 0x10 != 0 {
+        s.mm_put(B, holder);
+    }
+    start
+}

@@ -1,0 +1,24 @@
+//! Who holds on to an mm without using it: khugepaged, which charges a page first, and then looks whether anybody uses the
+//! mm still. That binds no group, and an mm that has ended charges nobody for long: the page is freed again.
+
+use crate::Via;
+use crate::model::{Model, Skip};
+
+impl Model {
+    /// Whether there is an mm there, and not only something that holds on to it.
+    pub(super) fn mm_used_by(&self, via: Via) -> Result<(), Skip> {
+        self.mm_of(via)?;
+        if self.is_grab(via) { Err(Skip::Absent) } else { Ok(()) }
+    }
+
+    fn is_grab(&self, via: Via) -> bool {
+        matches!(via, Via::User(user) if self.mms.users.get(user.index()).is_some_and(|user| user.grab))
+    }
+
+    /// Whether an mm that somebody holds on to has no user any more. Then a charge through it is in vain.
+    pub(super) fn mm_has_ended(&self, via: Via) -> bool {
+        let Some(mm) = self.mm_of(via).ok().filter(|_| self.is_grab(via)) else { return false };
+        let used_by_task = self.mms.tasks.iter().any(|(_, task)| task.mm == Some(mm));
+        !used_by_task && !self.mms.users.iter().any(|(_, user)| user.mm == mm && !user.grab)
+    }
+}
