@@ -171,6 +171,8 @@ faults! {
         "an exec gives its task a new mm without excluding a migration of its process, which may be half way";
     N5, "N5", "this project, after cgroup_mutex and the lock of a worker pool",
         "a worker takes the lock of the tree while it has that of its queue: rmdir, which queues under the lock of the tree, takes both in the other order";
+    N6, "N6", "this project, found by the interleave engine",
+        "a socket takes a reference to the group of its task without asking whether there is one left: the task may have been migrated meanwhile";
     S18, "S18", "seed 003, reparenting of kmem_caches",
         "reparenting hands caches to the parent without a reference to it";
     S19, "S19", "seed 003, references of a kmem_cache",
@@ -239,6 +241,7 @@ impl Fault {
                 | Fault::N4
                 | Fault::B44
                 | Fault::N5
+                | Fault::N6
                 | Fault::B53
         )
     }

@@ -116,14 +116,15 @@ impl Machine {
         task: Handle<Task>,
         pages: Pages,
     ) -> Result<(FolioRef, MemcgRef), Errno> {
-        let memcg = self.task_css(e, task);
         let payer = match self.mm_of_task(e, task) {
             Some(mm) if e.fault(Fault::M5) => self.get_mem_cgroup_from_mm(e, cpu.id, mm),
-            _ => {
-                // It cannot be removed while the task runs in it.
+            _ if e.fault(Fault::N6) => {
+                let memcg = self.task_css(e, task);
                 self.css_get(e, memcg);
                 memcg
             }
+            // The group cannot be removed while the task runs in it, but somebody else may migrate the task.
+            _ => self.task_get_css(e, cpu.id, task),
         };
         e.mark(Mark::SocketCharged);
         let charged = self.mem_cgroup_charge(e, cpu, payer, pages, false);

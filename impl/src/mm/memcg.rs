@@ -49,7 +49,7 @@ impl Machine {
 
     /// A reference to the group of a task (`task_get_css`). The mail's kernel waits for a group that is online; since
     /// 18fa84a2db0e any reference will do.
-    fn task_get_css<E: Env>(&self, e: &E, cpu: usize, task: TaskRef) -> MemcgRef {
+    pub(super) fn task_get_css<E: Env>(&self, e: &E, cpu: usize, task: TaskRef) -> MemcgRef {
         let _section = self.rcu_read_lock(e, cpu);
         loop {
             let memcg = self.task_css(e, task);
