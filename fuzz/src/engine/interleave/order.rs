@@ -14,7 +14,7 @@ use super::parts::{At, Context, Ended, next_parts};
 use crate::check::Broken;
 use crate::tally::Tally;
 use std::collections::BTreeMap;
-use stocktake_model::{Model, Op, ShmemOp};
+use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 
 /// The most models that are tried.
 const MOST_MODELS: usize = 20_000;
@@ -46,7 +46,14 @@ impl Interleave {
         let mut seen: BTreeMap<Vec<At>, Vec<Model>> = BTreeMap::new();
         let mut stack = vec![Node { progress: vec![At::Before; count], model: self.base.clone() }];
         let mut successors = Vec::new();
-        let mut context = Context { slots: self.slots_of_files(), references_count: false };
+        let mut context = Context {
+            slots: self.slots_of_files(),
+            references_count: false,
+            slots_ran_out: self
+                .outcomes
+                .iter()
+                .any(|ended| ended.outcome == Outcome::Refused(Errno::NoSpace)),
+        };
         let mut at_rest = None;
         while let Some(Node { progress, model }) = stack.pop() {
             let known = seen.entry(progress.clone()).or_default();

@@ -12,7 +12,7 @@ mod shmem;
 use super::verdict::named_groups;
 use stocktake_model::{
     Bytes, ChargeId, Errno, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, Op, Outcome, Pages, Ran,
-    ShmemOp, SlabOp, Step, TaskId, Witness,
+    ShmemOp, Skip, SlabOp, Step, TaskId, Witness,
 };
 
 /// An operation that has ended.
@@ -87,6 +87,8 @@ pub(super) struct Context {
     pub(super) slots: Vec<u32>,
     /// Whether one that is not over asks whether pages have references.
     pub(super) references_count: bool,
+    /// Whether one found no free slot.
+    pub(super) slots_ran_out: bool,
 }
 
 /// Where the next part of an operation can lead.
@@ -100,6 +102,7 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, context: &Context
         (Op::Mm(MmOp::Fork { new, .. }), _) => parts.last(Op::Mm(MmOp::ForkEnd { child: new })),
         (Op::Mm(MmOp::Exit { task }), At::Before) => parts.half(Op::Mm(MmOp::ExitBegin { task })),
         (Op::Mm(MmOp::Exit { task }), _) => parts.last(Op::Mm(MmOp::ExitEnd { task })),
+        (Op::SwapIn { .. } | Op::SwapFree { .. }, At::Slots(pages)) => parts.returns(pages),
         (
             Op::SwapIn { .. }
             | Op::Mm(MmOp::Charge { .. } | MmOp::Event { .. } | MmOp::Socket { .. })
@@ -154,10 +157,30 @@ impl Parts<'_> {
             return;
         }
         let wrote = version.filter(|_| model.admits(step).is_ok());
-        model.commit(step, *outcome);
+        let slots = model.slots_used();
+        if self.is_admitted(&model) {
+            model.commit_admitted(step, *outcome);
+        }
         if let (Op::Shmem(ShmemOp::Write { file }), Some(version)) = (step.op, wrote) {
             model.shmem_wrote(file, version);
         }
+        self.over(slots, model);
+    }
+
+    /// It is over, but that a swap-in, or whoever frees slots, returns them last: until then nobody finds them free.
+    fn over(&mut self, slots_before: u64, mut model: Model) {
+        let freed = Pages(slots_before.saturating_sub(model.slots_used()));
+        let frees = matches!(self.ended.step.op, Op::SwapIn { .. } | Op::SwapFree { .. });
+        if frees && freed > Pages(0) && self.context.slots_ran_out && model.reserve_slots(freed) {
+            self.go(At::Slots(freed), model);
+        } else {
+            self.go(At::Ended, model);
+        }
+    }
+
+    fn returns(&mut self, slots: Pages) {
+        let mut model = self.model.clone();
+        model.return_slots(slots);
         self.go(At::Ended, model);
     }
 
@@ -172,10 +195,19 @@ impl Parts<'_> {
         if *evident || queued {
             return true;
         }
-        if model.admits(step).is_err() {
+        if !self.is_admitted(model) {
             return nothing_to_do(&step.op, *outcome);
         }
         model.first(step) == *outcome || model.allowed(step, &Blind).grade(*outcome) != Grade::Violation
+    }
+
+    /// Whether it makes sense now. A fault in the middle keeps a removal from beginning only where it began before the
+    /// lanes, and then the removal was skipped: one in a lane holds its group, and goes on.
+    fn is_admitted(&self, model: &Model) -> bool {
+        match model.admits(&self.ended.step) {
+            Err(Skip::InOperation) => matches!(self.ended.step.op, Op::Rmdir { .. }),
+            admitted => admitted.is_ok(),
+        }
     }
 
     fn whole_if_refused(&mut self) {
@@ -217,8 +249,9 @@ impl Parts<'_> {
                 self.go(At::Payer(payer), model);
             }
         } else {
+            let slots = model.slots_used();
             model.commit_admitted(&self.ended.step, self.ended.outcome);
-            self.go(At::Ended, model);
+            self.over(slots, model);
         }
     }
 }
