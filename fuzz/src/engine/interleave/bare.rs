@@ -78,7 +78,7 @@ impl<W: Work + 'static> Bare<W> {
         }
         let mut running = self.lanes;
         while running > 0 {
-            let ready = board.ready();
+            let ready = board.ready_or_spinning();
             assert!(!ready.is_empty(), "a deadlock: this can only be run with a design that is clean");
             let lane = board.choose(None, ready);
             board.next.set(lane);
@@ -136,4 +136,63 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
             yielder.suspend(Signal::Ended);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stocktake_impl::{Bytes, MemcgRef, NO_LIMIT, ObjcgRef, Pages, Plain};
+
+    /// Charges, a drain and an object, of one group: loops that take a reference and others make fail.
+    #[derive(Default)]
+    struct References {
+        names: Cell<Option<(MemcgRef, ObjcgRef)>>,
+        ended: Cell<u64>,
+    }
+
+    impl Work for References {
+        fn prepare(&self, machine: &Machine, cpus: &mut [Cpu]) {
+            let group = machine.mkdir(&Plain, machine.root(), NO_LIMIT, NO_LIMIT).expect("room for a group");
+            let objcg = machine.objcg_of_memcg(&Plain, &mut cpus[0], group).expect("the group has one");
+            self.names.set(Some((group, objcg)));
+        }
+
+        fn run<E: Env>(&self, e: &E, machine: &Machine, cpu: &mut Cpu, lane: usize) {
+            let (group, objcg) = self.names.get().expect("prepared before");
+            let charge = |cpu: &mut Cpu| {
+                assert!(machine.memcg_look_up(e, cpu, group, true));
+                let folio = machine.mem_cgroup_charge(e, cpu, group, Pages(70), false);
+                machine.memcg_let_go(e, group);
+                folio.expect("there is no limit")
+            };
+            match lane {
+                0 => {
+                    let folio = charge(cpu);
+                    machine.mem_cgroup_uncharge(e, cpu, folio);
+                }
+                1 => {
+                    charge(cpu);
+                    assert!(machine.memcg_look_up(e, cpu, group, true));
+                    machine.drain_all_stock(e, cpu, group);
+                    machine.memcg_let_go(e, group);
+                }
+                _ => {
+                    machine.objcg_get(e, cpu, objcg);
+                    machine.obj_cgroup_charge(e, cpu, objcg, Bytes(100)).expect("there is no limit");
+                    machine.obj_cgroup_uncharge(e, cpu, objcg, Bytes(100));
+                    machine.objcg_put(e, cpu, objcg);
+                }
+            }
+            self.ended.set(self.ended.get() + 1);
+        }
+    }
+
+    /// So many, as it is seldom that all of them wait at once.
+    #[test]
+    fn lanes_that_all_try_again_go_on() {
+        let config = Config { cpus: 3, memcgs: 2, folios: 6, tasks: 0, mms: 0, ..Config::default() };
+        let mut bare = Bare::new(config, References::default());
+        (0..150_000).for_each(|seed| bare.run(seed));
+        assert_eq!(bare.inside.work.ended.get(), 3 * 150_000);
+    }
 }

@@ -343,9 +343,12 @@ impl Board {
         }
     }
 
-    /// Nobody can go on: whoever is in a loop tries again, alone.
-    pub(super) fn wake_spinners(&self) {
-        self.wake(|wait| matches!(wait, Wait::Spin(..) | Wait::Yield(..)));
+    /// Lanes that can go on; if none can, whoever is in a loop tries again.
+    pub(super) fn ready_or_spinning(&self) -> Lanes {
+        if self.ready().is_empty() {
+            self.wake(|wait| matches!(wait, Wait::Spin(..) | Wait::Yield(..)));
+        }
+        self.ready()
     }
 
     /// Whether a lane that waits is in a loop.

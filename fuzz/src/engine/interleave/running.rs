@@ -188,8 +188,7 @@ impl Interleave {
                 self.helping = !ready.is_empty();
             }
             if ready.is_empty() {
-                self.shared.board.wake_spinners();
-                ready = self.shared.board.ready();
+                ready = self.shared.board.ready_or_spinning();
             }
             if ready.is_empty() {
                 return match self.crew.iter().any(|member| member.busy.is_some()) {
