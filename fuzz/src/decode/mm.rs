@@ -148,20 +148,19 @@ impl Script<'_, '_> {
     }
 
     pub(super) fn mm_get(&mut self, at: CpuId, of: Via) -> MmUserId {
-        if self.is_full() {
-            return MmUserId(0);
-        }
-        let new = MmUserId(self.picture.mm.get(None, false).into());
-        self.push_mm(at, MmOp::Get { new, of });
-        new
+        self.mm_held(at, |new| MmOp::Get { new, of })
     }
 
     pub(super) fn mm_grab(&mut self, at: CpuId, of: Via) -> MmUserId {
+        self.mm_held(at, |new| MmOp::Grab { new, of })
+    }
+
+    fn mm_held(&mut self, at: CpuId, op: impl FnOnce(MmUserId) -> MmOp) -> MmUserId {
         if self.is_full() {
             return MmUserId(0);
         }
         let new = MmUserId(self.picture.mm.get(None, false).into());
-        self.push_mm(at, MmOp::Grab { new, of });
+        self.push_mm(at, op(new));
         new
     }
 

@@ -27,11 +27,18 @@ pub(super) enum Wait {
     Lock(Label),
     /// The end of the read section that this word tells of.
     Grace(Label),
-    /// That anybody writes anything: it is in a loop that has tried and failed.
-    Spin(Loop, Label),
-    /// The same, after many tries: that nobody else can go on. Two that try for ever what a third has to do first would
-    /// else wake each other, and a scheduler that is not fair never let that one go on.
-    Yield(Loop, Label),
+    /// It is in a loop that has tried and failed: for what this says.
+    Spin(Loop, Label, Until),
+}
+
+/// What lets a lane that is in a loop try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// That anybody writes anything.
+    Written,
+    /// After many tries: that nobody else can go on. Two that try for ever what a third has to do first would else wake
+    /// each other, and a scheduler that is not fair never let that one go on.
+    NobodyElse,
 }
 
 /// How the lanes are run.
@@ -238,9 +245,7 @@ impl Board {
     /// CPUs that would drain, if nobody else can go on and somebody waits for drains: those in the middle of a mapping
     /// end it first, and those whose next operation waits for another lane sleep.
     pub(super) fn helpers(&self) -> Lanes {
-        let waits = |lane: usize| {
-            matches!(self.waits_for(lane), Wait::Spin(Loop::Drains, _) | Wait::Yield(Loop::Drains, _))
-        };
+        let waits = |lane: usize| matches!(self.waits_for(lane), Wait::Spin(Loop::Drains, ..));
         if self.waiting.get().iter().any(waits) { self.could_help() } else { Lanes::default() }
     }
 
@@ -346,14 +351,14 @@ impl Board {
     /// Lanes that can go on; if none can, whoever is in a loop tries again.
     pub(super) fn ready_or_spinning(&self) -> Lanes {
         if self.ready().is_empty() {
-            self.wake(|wait| matches!(wait, Wait::Spin(..) | Wait::Yield(..)));
+            self.wake(|wait| matches!(wait, Wait::Spin(..)));
         }
         self.ready()
     }
 
     /// Whether a lane that waits is in a loop.
     pub(super) fn others_spin(&self) -> bool {
-        let spins = |lane: usize| matches!(self.waits_for(lane), Wait::Spin(..) | Wait::Yield(..));
+        let spins = |lane: usize| matches!(self.waits_for(lane), Wait::Spin(..));
         self.waiting.get().iter().any(spins)
     }
 
@@ -373,7 +378,7 @@ impl Board {
 
     #[inline(never)]
     fn wake_by_write(&self, label: Label) {
-        self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Grace(label));
+        self.wake(|wait| matches!(wait, Wait::Spin(_, _, Until::Written)) || wait == Wait::Grace(label));
     }
 
     pub(super) fn locked(&self, label: Label, lane: usize) {
@@ -387,7 +392,7 @@ impl Board {
         }
         drop(held);
         if self.somebody_waits() {
-            self.wake(|wait| matches!(wait, Wait::Spin(..)) || wait == Wait::Lock(label));
+            self.wake(|wait| matches!(wait, Wait::Spin(_, _, Until::Written)) || wait == Wait::Lock(label));
         }
     }
 
@@ -401,7 +406,7 @@ impl Board {
         match self.waits_for(lane) {
             Wait::Lock(label) => self.holder(label),
             Wait::Grace(label) => Some(label.index as usize),
-            Wait::Spin(..) | Wait::Yield(..) | Wait::Nothing => None,
+            Wait::Spin(..) | Wait::Nothing => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The environment of a lane: every shared access is a point at which another lane may run.
 
-use super::board::{Board, Pace, Wait};
+use super::board::{Board, Pace, Until, Wait};
 use super::conflicts::Pending;
 use super::lane::{Abandoned, Routines, Signal};
 use super::limits::LimitsSeen;
@@ -197,15 +197,13 @@ impl LaneEnv<'_> {
     fn wait(&self, wait: Wait) {
         if self.watched {
             let on = match wait {
-                Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) | Wait::Yield(_, label) => {
-                    label
-                }
+                Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label, _) => label,
                 Wait::Nothing => return,
             };
             match wait {
                 Wait::Lock(_) => self.board.reach(Seen::LockWaitedFor),
                 Wait::Grace(_) => self.board.reach(Seen::GraceWaitedForSection),
-                Wait::Spin(..) | Wait::Yield(..) | Wait::Nothing => {}
+                Wait::Spin(..) | Wait::Nothing => {}
             }
             self.board.wait(self.lane, wait);
             let holder = self.board.awaited(self.lane);
@@ -290,8 +288,8 @@ impl Env for LaneEnv<'_> {
         let wait = match what {
             Loop::Lock => Wait::Lock(on),
             Loop::Grace => Wait::Grace(on),
-            _ if self.tries.get() >= MOST_TRIES_UNFAIR => Wait::Yield(what, on),
-            _ => Wait::Spin(what, on),
+            _ if self.tries.get() >= MOST_TRIES_UNFAIR => Wait::Spin(what, on, Until::NobodyElse),
+            _ => Wait::Spin(what, on, Until::Written),
         };
         match (self.board.pace.get(), what) {
             (Pace::Abandoning, _) => self.abandon(),
@@ -302,7 +300,7 @@ impl Env for LaneEnv<'_> {
             (Pace::Ending, _) => return false,
             _ => {}
         }
-        if matches!(wait, Wait::Spin(..) | Wait::Yield(..)) {
+        if matches!(wait, Wait::Spin(..)) {
             self.tries.set(self.tries.get() + 1);
             // Others that try again and again may be what this one waits for: then it is the turn of all of them.
             let helped = what == Loop::Drains && !self.board.could_help().is_empty();

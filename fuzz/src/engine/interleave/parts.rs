@@ -156,13 +156,12 @@ impl Parts<'_> {
         if !self.accepts(&model) {
             return;
         }
-        let wrote = version.filter(|_| model.admits(step).is_ok());
         let slots = model.slots_used();
         if self.is_admitted(&model) {
             model.commit_admitted(step, *outcome);
-        }
-        if let (Op::Shmem(ShmemOp::Write { file }), Some(version)) = (step.op, wrote) {
-            model.shmem_wrote(file, version);
+            if let (Op::Shmem(ShmemOp::Write { file }), Some(version)) = (step.op, *version) {
+                model.shmem_wrote(file, version);
+            }
         }
         self.over(slots, model);
     }

@@ -24,7 +24,7 @@ impl Interleave {
             let what = match self.shared.board.waits_for(lane) {
                 Wait::Lock(label) => format!("the lock {}", label.what.meaning().name),
                 Wait::Grace(label) => format!("the read section of CPU {}", label.index),
-                Wait::Spin(_, label) | Wait::Yield(_, label) => {
+                Wait::Spin(_, label, _) => {
                     format!("a change of {}", label.what.meaning().name)
                 }
                 Wait::Nothing => String::from("another lane"),
@@ -72,9 +72,7 @@ impl Interleave {
 
     fn label(&self, lane: usize) -> Option<Label> {
         match self.shared.board.waits_for(lane) {
-            Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label) | Wait::Yield(_, label) => {
-                Some(label)
-            }
+            Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label, _) => Some(label),
             Wait::Nothing => None,
         }
     }
