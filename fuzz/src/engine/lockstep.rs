@@ -195,7 +195,7 @@ impl Lockstep {
         let charges = may_charge(&action.op);
         let seen = (charges || observed != first).then(|| Seen::new(self, &action, first, observed));
         let grade = match &seen {
-            Some(seen) if observed != first => self.model.allowed(&action, seen).grade(observed),
+            Some(seen) if observed != first => self.model.grade(&action, seen, observed),
             _ => Grade::Exact,
         };
         if let Some(recorder) = recorder {

@@ -5,7 +5,7 @@
 //! needs operations that overlap.
 
 use super::pages::Folio;
-use super::{GroupLife, Model};
+use super::{Group, GroupLife, Model};
 use crate::{
     Allowed, Bytes, Errno, Failure, Grade, GroupId, Limit, MmOp, Mode, Op, Outcome, Pages, Ran, Reason,
     SlabOp, SlabRule, Step, Witness,
@@ -138,33 +138,47 @@ impl Model {
         }
     }
 
-    /// The work items that may be due. The model has no queues: a drain always may be, the end of a group once
-    /// nobody holds it, and the second half of an rmdir once that of every child has run.
+    /// How an observed answer to a step that is admitted agrees with the specification: as [`Model::allowed`] has it.
+    /// Whether one work item may be due is told without a list of all that may be.
+    pub fn grade(&self, step: &Step, witness: &dyn Witness, observed: Outcome) -> Grade {
+        match (step.op, observed) {
+            (Op::Work, Outcome::Ran(item)) if self.may_be_due(item) => Grade::Exact,
+            (Op::Work, _) => Grade::Violation,
+            _ => self.allowed(step, witness).grade(observed),
+        }
+    }
+
+    /// Whether a work item may be due. The model has no queues: a drain always may be, the end of a group once nobody
+    /// holds it, and the second half of an rmdir once that of every child has run.
+    fn may_be_due(&self, item: Ran) -> bool {
+        if Outcome::Ran(item) == self.work_answer() {
+            return true;
+        }
+        match item {
+            Ran::Nothing => false,
+            Ran::Drain => true,
+            Ran::Offline(group) => {
+                self.offlining.contains(&group)
+                    && !self.offlining.iter().any(|&other| self.parent(other) == Some(group))
+            }
+            Ran::Release(group) => {
+                self.life(group) == Some(GroupLife::Dying) && self.holders(group).is_empty()
+            }
+            Ran::Cache => self.caches.len() > 0,
+            Ran::Create(group) => self.caches.len() > 0 && self.of(group, Group::has_scheduled_caches),
+        }
+    }
+
+    /// The work items that may be due.
     fn work_answers(&self) -> Vec<Outcome> {
-        let mut answers = vec![self.work_answer(), Outcome::Ran(Ran::Drain)];
-        for &group in self.offlining.iter().skip(1) {
-            if !self.offlining.iter().any(|&other| self.parent(other) == Some(group)) {
-                answers.push(Outcome::Ran(Ran::Offline(group)));
-            }
-        }
-        for (index, group) in self.groups.iter() {
-            if group.life == GroupLife::Dying
-                && group.holders().is_empty()
-                && let Ok(number) = u16::try_from(index)
-            {
-                answers.push(Outcome::Ran(Ran::Release(GroupId(number))));
-            }
-        }
-        if self.caches.len() > 0 {
-            answers.push(Outcome::Ran(Ran::Cache));
-            let scheduled = self.groups.iter().filter(|(_, group)| group.has_scheduled_caches());
-            answers.extend(
-                scheduled.filter_map(|(index, _)| {
-                    Some(Outcome::Ran(Ran::Create(GroupId(index.try_into().ok()?))))
-                }),
-            );
-        }
-        answers
+        let groups = || self.groups.iter().filter_map(|(index, _)| Some(GroupId(index.try_into().ok()?)));
+        let others = std::iter::once(Ran::Drain)
+            .chain(self.offlining.iter().skip(1).map(|&group| Ran::Offline(group)))
+            .chain(groups().map(Ran::Release))
+            .chain([Ran::Cache])
+            .chain(groups().map(Ran::Create));
+        let due = others.filter(|&item| self.may_be_due(item)).map(Outcome::Ran);
+        std::iter::once(self.work_answer()).chain(due).collect()
     }
 
     /// As [`Model::allow_cached`], for a charge of pages to a group, perhaps on behalf of an object of some bytes.

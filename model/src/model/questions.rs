@@ -140,7 +140,7 @@ impl Model {
         self.ids_in_use
     }
 
-    fn of<T: Default>(&self, group: GroupId, ask: impl FnOnce(&Group) -> T) -> T {
+    pub(super) fn of<T: Default>(&self, group: GroupId, ask: impl FnOnce(&Group) -> T) -> T {
         self.groups.get(group.index()).map(ask).unwrap_or_default()
     }
 }

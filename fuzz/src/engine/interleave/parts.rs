@@ -197,7 +197,7 @@ impl Parts<'_> {
         if !self.is_admitted(model) {
             return nothing_to_do(&step.op, *outcome);
         }
-        model.first(step) == *outcome || model.allowed(step, &Blind).grade(*outcome) != Grade::Violation
+        model.first(step) == *outcome || model.grade(step, &Blind, *outcome) != Grade::Violation
     }
 
     /// Whether it makes sense now. A fault in the middle keeps a removal from beginning only where it began before the

@@ -80,7 +80,7 @@ impl Interleave {
         let within = above.is_none() && is_charge(step, observed) && pays(&core.model, step, observed);
         let mut grade = match observed == first {
             true => Grade::Exact,
-            false => core.model.allowed(step, &seen).grade(observed),
+            false => core.model.grade(step, &seen, observed),
         };
         if grade == Grade::Violation && (within || item_taken) {
             grade = Grade::Exact;

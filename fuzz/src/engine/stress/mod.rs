@@ -196,7 +196,7 @@ impl Stress {
 
 /// Whether the model accepts an answer, whatever the stocks held at the time.
 fn accepts(model: &Model, step: &Step, outcome: Outcome) -> bool {
-    model.first(step) == outcome || model.allowed(step, &Blind).grade(outcome) != Grade::Violation
+    model.first(step) == outcome || model.grade(step, &Blind, outcome) != Grade::Violation
 }
 
 /// Whether an operation gives something back, or takes something away: it may have taken effect as late as it ended.

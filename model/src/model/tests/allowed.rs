@@ -155,6 +155,11 @@ fn every_work_item_that_may_be_due_is_exact() {
         let allowed = model.allowed(&step(Op::Work), &Seen::default());
         assert_eq!(allowed.exact[0], model.first(&step(Op::Work)));
         assert_eq!(allowed.divergent, []);
+        let of_groups =
+            (0..6).map(g).flat_map(|group| [Ran::Offline(group), Ran::Release(group), Ran::Create(group)]);
+        for item in of_groups.chain([Ran::Nothing, Ran::Drain, Ran::Cache]).map(Outcome::Ran) {
+            assert_eq!(model.grade(&step(Op::Work), &Seen::default(), item), allowed.grade(item), "{item:?}");
+        }
         allowed.exact
     };
     assert_eq!(due(&model), ran(&[Ran::Nothing, Ran::Drain]));

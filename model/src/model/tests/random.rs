@@ -190,12 +190,17 @@ fn program(seed: u64, wild: bool, model: &mut Model, met: &mut Met) {
         let observed = if wild && random.one_in(4) {
             any_outcome(&mut random)
         } else if random.one_in(3) {
-            let allowed = model.allowed(&step, &any_witness(&mut random, model));
+            let witness = any_witness(&mut random, model);
+            let allowed = model.allowed(&step, &witness);
             assert_eq!(allowed.exact[0], first, "{step:?}");
             let divergent = allowed.divergent.iter().map(|(outcome, _)| *outcome);
             let all: Vec<_> = allowed.exact.iter().copied().chain(divergent).collect();
             assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{allowed:?}");
             let observed = random.pick(&all);
+            let others = [DONE, NOMEM, Outcome::Ran(Ran::Release(g(1))), Outcome::Ran(Ran::Offline(g(1)))];
+            for outcome in all.into_iter().chain(others) {
+                assert_eq!(model.grade(&step, &witness, outcome), allowed.grade(outcome), "{step:?}");
+            }
             met.grades.insert(allowed.grade(observed));
             observed
         } else {
