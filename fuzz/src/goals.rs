@@ -188,9 +188,11 @@ goals! {
     elsewhere {
         SwappedOutUncharged, "swapped-out-uncharged", "v1: a page that was read and never charged leaves the swap cache";
         ObjcgWalkUpKilled, "objcg-walk-up-killed", "overlapping operations: the objcg of a group is found, but it has just been killed";
-        KmemRefused, "kmem-refused", "objcg=page-kmem, v1: the kmem counter refuses, and the memory counter is given back";
+        KmemRefused, "kmem-refused", "v1, where objects or slabs are charged by the page: the kmem counter refuses, and the memory counter is given back";
         KmemForced, "kmem-forced", "objcg=page-kmem, v1: a charge that may not fail goes above the limit of kernel memory";
         KmemFreedByRemovedGroup, "kmem-freed-by-removed-group", "objcg=page-kmem: pages of a removed group are freed";
+        SlabKmemRefused, "slab-kmem-refused", "slab=page-pins, 5.3, v1: a slab does not fit below the limit of kernel memory";
+        SlabKmemUncharged, "slab-kmem-uncharged", "slab=page-pins, 5.3, v1: the pages of a slab leave the kmem counter";
         CacheMissing, "cache-missing", "slab=page-pins, 5.3: a group has no cache of its own yet, and an object is not charged";
         CacheNotScheduled, "cache-not-scheduled", "slab=page-pins, 5.3: the creation of a group's cache cannot be scheduled";
         CacheReparented, "cache-reparented", "slab=5.3: a cache goes to the parent of a removed group";

@@ -193,6 +193,8 @@ faults! {
         "v1: a charge that may not fail and meets the kmem limit is not counted there";
     K5, "K5", "this project, after __memcg_kmem_charge of Linux 5.8",
         "v1: kernel pages are charged to the kmem counter whatever its limit";
+    K6, "K6", "this project, after memcg_uncharge_slab of Linux 5.2",
+        "v1: pages of a slab that is freed stay charged to the kmem counter";
     S20, "S20", "seed 004, try_charge, commit and cancel",
         "a try that succeeded is neither committed nor cancelled when the page cannot be inserted";
     S21, "S21", "seed 004, mem_cgroup_charge",
@@ -262,6 +264,7 @@ impl Fault {
             Fault::K2 | Fault::K3 | Fault::K4 | Fault::K5 => {
                 Design { objcg: ObjcgDesign::PageKmem, slab: SlabDesign::PagePins, ..chosen }
             }
+            Fault::K6 => Design { slab: SlabDesign::PagePins, ..chosen },
             Fault::S20 => Design { charge: ChargeDesign::TryCommit, ..chosen },
             Fault::S22 => Design { shmem: ShmemDesign::EexistOnly, ..chosen },
             Fault::S24 | Fault::B71 => Design { shmem: ShmemDesign::Linux54, ..chosen },

@@ -14,7 +14,7 @@ fn a_refusal_of_the_kmem_counter_gives_the_others_back() {
     let child = m.mkdir(E, parent, NO_LIMIT, NO_LIMIT).expect("there is room");
     let objcg = m.objcg_of_memcg(E, cpu, child).expect("a group below root has one");
     let view = |memcg| m.memcg(memcg).expect("it lives");
-    m.set_kmem_max(E, cpu, parent, 3).expect("nothing is charged");
+    m.set_kmem_max(E, parent, 3).expect("nothing is charged");
     m.obj_cgroup_charge_object(E, cpu, objcg, Bytes(4097), false).expect("two pages fit");
     m.drain_local(E, cpu);
     let words = |memcg| (view(memcg).usage, view(memcg).memsw_usage, view(memcg).kmem_usage);
@@ -24,7 +24,7 @@ fn a_refusal_of_the_kmem_counter_gives_the_others_back() {
     m.drain_local(E, cpu);
     assert_eq!([words(child), words(parent)], [(2, 2, 2); 2]);
     assert_eq!(view(child).refs, 5);
-    assert_eq!(m.set_kmem_max(E, cpu, parent, 1), Err(Errno::Busy));
+    assert_eq!(m.set_kmem_max(E, parent, 1), Err(Errno::Busy));
     m.obj_cgroup_uncharge_object(E, cpu, objcg, Bytes(4097));
     assert_eq!([words(child), words(parent)], [(0, 0, 0); 2]);
     m.objcg_put(E, cpu, objcg);

@@ -2,14 +2,19 @@
 #![forbid(unsafe_code)]
 
 use stocktake_impl::{
-    CacheRef, Config, Cpu, Design, Errno, Machine, MemcgRef, NO_LIMIT, Plain, SlabDesign, Stage, State, Work,
+    CacheRef, Config, Cpu, Design, Errno, Machine, MemcgRef, NO_LIMIT, Plain, SlabDesign, Stage, State,
+    Wiring, Work,
 };
 
 const E: &Plain = &Plain;
 
 fn machine(slab: SlabDesign) -> (Machine, Cpu) {
+    machine_of(Wiring::V2, slab)
+}
+
+fn machine_of(wiring: Wiring, slab: SlabDesign) -> (Machine, Cpu) {
     let design = Design { slab, ..Design::default() };
-    let config = Config { cpus: 1, caches: 2, slab_objects: 16, design, ..Config::default() };
+    let config = Config { cpus: 1, caches: 2, slab_objects: 16, wiring, design, ..Config::default() };
     let (machine, mut cpus) = Machine::new(config);
     (machine, cpus.remove(0))
 }
@@ -113,4 +118,32 @@ fn objects_are_charged_and_slabs_are_not() {
     m.kmem_cache_free(E, cpu, object);
     assert_eq!(m.kmem_cache_destroy(E, cpu, root), Ok(()));
     assert_eq!((m.live_caches().count(), m.live_slabs().count()), (0, 0));
+}
+
+#[test]
+fn the_limit_of_kernel_memory_refuses_slabs() {
+    for (slab, held) in [(SlabDesign::PagePins, 2 + 2), (SlabDesign::Caches53, 2 + 1)] {
+        let (m, mut cpu) = machine_of(Wiring::V1, slab);
+        let cpu = &mut cpu;
+        let root = m.kmem_cache_create(E, 8192, 1, false).expect("there is room");
+        let parent = group(&m, m.root());
+        let child = group(&m, parent);
+        own_cache(&m, cpu, root, child);
+        m.set_kmem_max(E, parent, 3).expect("nothing is charged");
+        let words = |memcg| m.memcg(memcg).map(|view| (view.usage, view.memsw_usage, view.kmem_usage));
+        let (object, _) = m.kmem_cache_alloc(E, cpu, root, child).expect("two pages fit");
+        let refused = m.kmem_cache_alloc(E, cpu, root, child);
+        assert_eq!(refused.err(), Some(Errno::NoMem), "four do not");
+        m.drain_local(E, cpu);
+        assert_eq!([words(child), words(parent), words(m.root())], [Some((2, 2, 2)); 3], "{slab:?}");
+        assert_eq!(m.memcg(child).expect("it lives").refs, held, "{slab:?}: base, id, and pages or cache");
+        assert_eq!(m.set_kmem_max(E, parent, 1), Err(Errno::Busy));
+        m.rmdir(E, child).expect("it has no children");
+        settle(&m, cpu);
+        let left = (slab == SlabDesign::PagePins).then_some((2, 2, 2));
+        assert_eq!((words(child), words(parent)), (left, Some((2, 2, 2))), "{slab:?}");
+        m.kmem_cache_free(E, cpu, object);
+        settle(&m, cpu);
+        assert_eq!((words(child), words(parent)), (None, Some((0, 0, 0))), "{slab:?}");
+    }
 }

@@ -156,6 +156,12 @@ pub trait Witness {
     fn usage(&self, group: GroupId) -> Pages;
     /// Pages and swap slots charged together at that level, *after* the operation. Asked in v1 only.
     fn memsw(&self, group: GroupId) -> Pages;
+    /// Pages of kernel memory charged at that level, *after* the operation, slabs without objects included. Asked only
+    /// where they have a counter of their own.
+    fn kmem(&self, group: GroupId) -> Pages {
+        let _ = group;
+        Pages(0)
+    }
     /// Pages of the charged group that were in the page stock of the CPU that ran the operation, *before* it.
     fn local_pages(&self) -> Pages;
     /// Bytes of the charged objcg that were in the byte stock of that CPU, *before* it.

@@ -6,7 +6,7 @@ use super::broken::{Broken, Law, Thing};
 use crate::trace::Labels;
 use crate::violation::Invariant;
 use stocktake_impl::{Label, Machine, MemcgRef, MemcgView, ObjcgRef, ObjcgView, PAGE_SIZE, State, What};
-use stocktake_model::{GroupId, GroupLife, Holders, Mode, Model, ObjectRule};
+use stocktake_model::{GroupId, GroupLife, Holders, Mode, Model, ObjectRule, SlabRule};
 
 /// Both sides, and which laws apply.
 pub(crate) struct World<'a> {
@@ -83,7 +83,7 @@ impl World<'_> {
         self.check_life(group, &view)?;
         self.check_refs(group, book, &view)?;
         self.check_usage(group, book, &view)?;
-        self.check_kmem(group, &view)?;
+        self.check_kmem(group, book, &view)?;
         self.check_swap(group, &view)
     }
 
@@ -183,13 +183,34 @@ impl World<'_> {
         })
     }
 
-    /// I1 for the counter of kernel memory: every page that an object costs, also in a removed group, since nothing is
-    /// handed on where there is such a counter.
-    fn check_kmem(&self, group: GroupId, view: &MemcgView) -> Law {
-        let counts = (self.model.kmem(group).0 as i64, view.kmem_usage);
-        self.law(Invariant::I1, "kmem", Thing::Group(group), counts, || {
-            String::from("pages of live kernel objects of the group and those below it")
-        })
+    /// I1 for the counter of kernel memory.
+    fn check_kmem(&self, group: GroupId, book: &GroupBook, view: &MemcgView) -> Law {
+        if !self.kmem_means_something(group) {
+            return Ok(());
+        }
+        let parts = || self.kmem_parts(group, book);
+        let expected = parts().iter().map(|(_, n)| n).sum();
+        let thing = Thing::Group(group);
+        self.law(Invariant::I1, "kmem", thing, (expected, view.kmem_usage), || list(&parts()))
+    }
+
+    /// Whether the counter of a group's kernel memory is exact: also in a removed group, unless its slabs were handed on.
+    /// Then it keeps their pages, as its usage does.
+    pub(crate) fn kmem_means_something(&self, group: GroupId) -> bool {
+        self.model.slab_rule() != SlabRule::SlabsReparented || self.usage_means_something(group)
+    }
+
+    /// What a group's kernel memory consists of, where it has a counter.
+    pub(crate) fn kmem_parts(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 3] {
+        let slabs = self.model.counts_slab_kmem();
+        [
+            ("pages of live kernel objects and of slabs in use", self.model.kmem(group).0 as i64),
+            ("pages of slabs without objects", if slabs { book.slab.idle } else { 0 }),
+            (
+                "pages that root is not given back",
+                if slabs && group == GroupId::ROOT { self.machine.unreturned_slab_pages() } else { 0 },
+            ),
+        ]
     }
 
     /// Whether memory and swap are counted together.

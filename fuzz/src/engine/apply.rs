@@ -242,7 +242,7 @@ impl<E: Env> Applier<'_, E> {
             }
             Op::SetKmemMax { group, max } => {
                 let memcg = b.groups[group.index()].expect(BOUND);
-                done(m.set_kmem_max(e, cpu, memcg, limit(max))).0
+                done(m.set_kmem_max(e, memcg, limit(max))).0
             }
             Op::SetMemswMax { group, max } => {
                 let memcg = b.groups[group.index()].expect(BOUND);

@@ -142,6 +142,10 @@ impl Lockstep {
             } else {
                 row("swap", swapped, view.swap_usage);
             }
+            if world.model.counts_kmem() && world.kmem_means_something(group) {
+                let expected = world.kmem_parts(group, book).iter().map(|(_, n)| n).sum();
+                row("kmem", expected, view.kmem_usage);
+            }
             row("id refs", world.model.id_refs(group) as i64, view.id_refs);
             if group != GroupId::ROOT {
                 row("css refs", world.holders(group, book).iter().map(|(_, n)| n).sum(), view.refs);

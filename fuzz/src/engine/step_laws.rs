@@ -95,12 +95,16 @@ impl Lockstep {
         while let Some(group) = level {
             let view = self.books.group(group).memcg.and_then(|memcg| self.machine.memcg(memcg));
             if let Some(view) = view {
-                // v2 charges memory+swap nothing, and gives it no limit. Kernel memory is charged by objects alone.
-                let objects = matches!(action.op, Op::ObjCharge { .. }) && self.model.counts_kmem();
+                // v2 charges memory+swap nothing, and gives it no limit. Kernel memory is charged by objects or slabs.
+                let kernel = match action.op {
+                    Op::ObjCharge { .. } => self.model.counts_object_kmem(),
+                    Op::Slab(_) => self.model.counts_slab_kmem(),
+                    _ => false,
+                };
                 let limits = [
                     (Counted::Memory, view.usage, view.max, true),
                     (Counted::MemoryAndSwap, view.memsw_usage, view.memsw_max, true),
-                    (Counted::KernelMemory, view.kmem_usage, view.kmem_max, objects),
+                    (Counted::KernelMemory, view.kmem_usage, view.kmem_max, kernel),
                 ];
                 for (counted, usage, max, judged) in limits {
                     if judged && usage > max {

@@ -125,6 +125,12 @@ impl Witness for Seen<'_> {
         Pages(view.map_or(0, |view| view.memsw_usage.max(0) as u64))
     }
 
+    fn kmem(&self, group: GroupId) -> Pages {
+        let memcg = self.engine.books.group(group).memcg;
+        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
+        Pages(view.map_or(0, |view| view.kmem_usage.max(0) as u64))
+    }
+
     fn local_pages(&self) -> Pages {
         Pages(self.local_pages)
     }

@@ -23,7 +23,7 @@ impl Without {
     /// removed one never dies.
     pub fn beside(fault: Fault) -> Without {
         match fault {
-            Fault::K2 | Fault::K3 | Fault::K4 | Fault::K5 => Without(vec!["rmdir"]),
+            Fault::K2 | Fault::K3 | Fault::K4 | Fault::K5 | Fault::K6 => Without(vec!["rmdir"]),
             _ => Without::default(),
         }
     }

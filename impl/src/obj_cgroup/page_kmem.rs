@@ -6,7 +6,8 @@
 //! keeps a removed group from dying.
 //!
 //! On cgroup v1 the pages are charged to the `kmem` counter too, after `memory`; if it refuses, `memory` is given back,
-//! unless the charge may not fail: then `kmem` goes above its limit.
+//! unless the charge may not fail: then `kmem` goes above its limit. Slabs that are charged by the page
+//! ([`crate::slab`]) are counted there in the same way.
 
 use super::ObjcgRef;
 use super::byte_stock::ChargeMode;
@@ -19,8 +20,8 @@ use crate::substrate::units::{Errno, Pages};
 use crate::{Fault, ObjcgDesign, Wiring};
 
 impl Machine {
-    /// Whether kernel pages have a counter of their own.
-    pub(super) fn counts_kmem(&self) -> bool {
+    /// Whether pages of objects are charged to the `kmem` counter.
+    fn counts_kmem(&self) -> bool {
         self.config.wiring != Wiring::V2 && self.config.design.objcg == ObjcgDesign::PageKmem
     }
 
@@ -58,8 +59,17 @@ impl Machine {
         Ok(())
     }
 
-    /// The second counter, of pages that `memory` has been charged for.
-    fn charge_kmem<E: Env>(&self, e: &E, memcg: MemcgRef, pages: Pages, force: bool) -> Result<(), Errno> {
+    /// The second counter, of kernel pages that `memory` has been charged for.
+    ///
+    /// # Errors
+    /// [`Errno::NoMem`] if they do not fit and may fail. Then `memory` has been given back.
+    pub(crate) fn charge_kmem<E: Env>(
+        &self,
+        e: &E,
+        memcg: MemcgRef,
+        pages: Pages,
+        force: bool,
+    ) -> Result<(), Errno> {
         if self.counter_try_charge(e, memcg, Which::Kmem, pages).is_ok() {
             return Ok(());
         }

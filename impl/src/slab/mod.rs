@@ -12,8 +12,8 @@
 //!   the room of seed 001 with its size and that of a pointer.
 //!
 //! While a group's cache has not been created, which a work item does, its tasks use the root cache, and are not
-//! charged. A cache that was reparented to root gives its slabs back without touching root's counter, on which they
-//! were counted when they were charged: that residue is kept in `unreturned`, so that root's counter stays exact.
+//! charged. A cache that was reparented to root gives its slabs back without touching root's counters, on which they
+//! were counted when they were charged: that residue is kept in `unreturned`, so that root's counters stay exact.
 //!
 //! An active cache keeps one slab without objects; a deactivated one keeps none.
 
@@ -191,7 +191,7 @@ pub(crate) struct SlabRoom {
     width: usize,
     /// The slab mutex.
     lists: Lock<Lists>,
-    /// Pages that caches which had been reparented to root have freed: still counted by root's counter.
+    /// Pages that caches which had been reparented to root have freed: still counted by root's counters.
     unreturned: Word,
     /// Work items about caches that have been taken from the queue and have not ended.
     pub(crate) running: Word,

@@ -1,4 +1,7 @@
 //! Slabs: their pages are charged when they are allocated and given back when they are freed.
+//!
+//! They are kernel memory: on cgroup v1 they are charged to the `kmem` counter too, and that of a removed group whose
+//! caches were reparented keeps them, like its `memory`.
 
 use super::{CacheRef, Slab, SlabCallback, SlabRef, Stage};
 use crate::machine::Machine;
@@ -6,9 +9,10 @@ use crate::memcg::MemcgRef;
 use crate::substrate::arena::Handle;
 use crate::substrate::cpu::Cpu;
 use crate::substrate::env::{Env, Failing, Mark, Oops};
+use crate::substrate::page_counter::Which;
 use crate::substrate::rcu::Callback;
 use crate::substrate::units::{Errno, Pages};
-use crate::{Fault, SlabDesign};
+use crate::{Fault, SlabDesign, Wiring};
 
 impl Machine {
     pub(super) fn slab<E: Env>(&self, e: &E, slab: SlabRef) -> &Slab {
@@ -44,6 +48,29 @@ impl Machine {
         Ok(slab)
     }
 
+    /// Charge memory, and then the counter of kernel memory if there is one.
+    fn charge_slab_pages<E: Env>(
+        &self,
+        e: &E,
+        cpu: &mut Cpu,
+        memcg: MemcgRef,
+        pages: Pages,
+    ) -> Result<(), Errno> {
+        self.try_charge(e, cpu, memcg, pages, false)?;
+        if self.config.wiring == Wiring::V2 {
+            return Ok(());
+        }
+        self.charge_kmem(e, memcg, pages, false).inspect_err(|_| e.mark(Mark::SlabKmemRefused))
+    }
+
+    fn uncharge_slab_pages<E: Env>(&self, e: &E, memcg: MemcgRef, pages: Pages) {
+        if self.config.wiring != Wiring::V2 && !e.fault(Fault::K6) {
+            e.mark(Mark::SlabKmemUncharged);
+            self.counter_uncharge(e, memcg, Which::Kmem, pages);
+        }
+        self.memcg_uncharge(e, memcg, pages);
+    }
+
     /// Charge a slab to the group of its cache; each page holds the group.
     fn charge_pinning<E: Env>(
         &self,
@@ -55,7 +82,7 @@ impl Machine {
         let node = self.cache(e, cache);
         let pages = Pages(node.pages.load(e) as u64);
         let Some(memcg) = Handle::from_word(node.memcg.load(e)) else { return Ok(()) };
-        self.try_charge(e, cpu, memcg, pages, false)?;
+        self.charge_slab_pages(e, cpu, memcg, pages)?;
         for _ in 0..pages.0 {
             self.css_get(e, memcg);
         }
@@ -70,7 +97,7 @@ impl Machine {
         let pages = node.pages.load(e);
         let memcg = self.online_memcg_of_cache(e, cpu, cache);
         if memcg != self.root {
-            let charged = self.try_charge(e, cpu, memcg, Pages(pages as u64), false);
+            let charged = self.charge_slab_pages(e, cpu, memcg, Pages(pages as u64));
             self.css_put(e, memcg);
             charged?;
         }
@@ -117,13 +144,13 @@ impl Machine {
         if Stage::from_word(self.cache(e, cache).stage.load(e)) != Stage::Active {
             e.mark(Mark::SlabFreedByRemovedGroup);
         }
-        self.memcg_uncharge(e, memcg, pages);
+        self.uncharge_slab_pages(e, memcg, pages);
         for _ in 0..pages.0 {
             self.css_put(e, memcg);
         }
     }
 
-    /// Root's counter is left alone: a slab that was reparented to root stays counted there.
+    /// Root's counters are left alone: a slab that was reparented to root stays counted there.
     fn uncharge_through_cache<E: Env>(&self, e: &E, cpu: usize, cache: CacheRef) {
         let node = self.cache(e, cache);
         let pages = node.pages.load(e);
@@ -135,7 +162,7 @@ impl Machine {
                     e.mark(Mark::SlabFreedAtRoot);
                     self.slab.unreturned.add(e, pages);
                 }
-                Some(memcg) => self.memcg_uncharge(e, memcg, Pages(pages as u64)),
+                Some(memcg) => self.uncharge_slab_pages(e, memcg, Pages(pages as u64)),
             }
         }
         self.cache_put(e, cpu, cache, pages);

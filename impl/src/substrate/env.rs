@@ -261,6 +261,8 @@ pub enum Mark {
     KmemRefused,
     KmemForced,
     KmemFreedByRemovedGroup,
+    SlabKmemRefused,
+    SlabKmemUncharged,
     DrainQueued,
     DrainAlreadyQueued,
     DrainSkippedIsolated,

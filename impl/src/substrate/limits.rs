@@ -46,12 +46,13 @@ impl Machine {
         self.resize_max(e, cpu, memcg, Which::Memsw, max)
     }
 
-    /// Write a group's limit of kernel memory; v1, where kernel objects are charged by the page.
+    /// Write a group's limit of kernel memory; v1, where that is charged by the page. Nothing is drained to make room:
+    /// no kernel page is in a stock.
     ///
     /// # Errors
     /// [`Errno::Busy`] if the usage is above it.
-    pub fn set_kmem_max<E: Env>(&self, e: &E, cpu: &mut Cpu, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
-        self.resize_max(e, cpu, memcg, Which::Kmem, max)
+    pub fn set_kmem_max<E: Env>(&self, e: &E, memcg: MemcgRef, max: u64) -> Result<(), Errno> {
+        self.try_resize_max(e, memcg, Which::Kmem, max).inspect_err(|_| e.mark(Mark::LimitBusy))
     }
 
     fn resize_max<E: Env>(

@@ -37,7 +37,7 @@ pub(crate) enum Which {
     Swap,
     /// Memory and swap together.
     Memsw,
-    /// Pages of kernel objects, on cgroup v1, where they are charged by the page.
+    /// Kernel memory, on cgroup v1, where it is charged by the page.
     Kmem,
 }
 

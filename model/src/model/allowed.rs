@@ -38,20 +38,20 @@ impl Model {
             Op::ObjCharge { objcg, bytes, .. } => {
                 if let Some(birth) = self.bucket_of(objcg) {
                     let asked = bytes.pages_up();
-                    // A stock that serves the pages does not help with the counter of kernel memory.
-                    let kmem = self.kmem_fits(self.bucket_owner(birth), asked);
                     let from_byte_stock =
                         step.fail != Some(Failure::Trylock) && witness.local_bytes() >= bytes;
                     let charge = PageCharge {
                         group: self.bucket_owner(birth),
                         asked,
-                        from_stock: kmem && (from_byte_stock || from_page_stock(asked)),
+                        from_stock: from_byte_stock || from_page_stock(asked),
                     };
-                    self.allow_cached(&mut allowed, Outcome::Done, &charge, witness);
+                    let counted = self.counts_object_kmem();
+                    self.allow_cached_kmem(&mut allowed, Outcome::Done, charge, counted, witness);
                 }
             }
             Op::SetMax { group, max } => self.allow_busy_limit(&mut allowed, max, witness.usage(group)),
             Op::SetMemswMax { group, max } => self.allow_busy_limit(&mut allowed, max, witness.memsw(group)),
+            Op::SetKmemMax { group, max } => self.allow_busy_limit(&mut allowed, max, witness.kmem(group)),
             Op::ObjcgFrom { group, .. } => {
                 for birth in self.objcg_answers(group).skip(1) {
                     allow(&mut allowed, Outcome::To(birth), Reason::Offlining);
@@ -117,6 +117,25 @@ impl Model {
             }
         } else if charge.from_stock {
             allow(allowed, success, Reason::StockHitOverMax);
+        }
+    }
+
+    /// The same for kernel memory that may be `counted` apart. No stock helps with that counter; what is cached there
+    /// are slabs without objects.
+    pub(super) fn allow_cached_kmem(
+        &self,
+        allowed: &mut Allowed,
+        success: Outcome,
+        charge: PageCharge,
+        counted: bool,
+        witness: &dyn Witness,
+    ) {
+        let PageCharge { group, asked, from_stock } = charge;
+        let from_stock = from_stock && (!counted || self.kmem_fits(group, asked));
+        self.allow_cached(allowed, success, &PageCharge { group, asked, from_stock }, witness);
+        let refuses = |(id, level): (GroupId, &Group)| !level.kmem_max.admits(witness.kmem(id) + asked);
+        if counted && allowed.exact.contains(&success) && self.levels(group).any(refuses) {
+            allow(allowed, Outcome::Refused(Errno::NoMem), Reason::RemoteStock);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::obj_cgroup::ObjectRule;
 use super::tree::Group;
 use super::{Model, Skip};
-use crate::{Errno, GroupId, Limit, Mode, Outcome, Pages};
+use crate::{Errno, GroupId, Limit, Mode, Outcome, Pages, SlabRule};
 
 impl Model {
     /// Whether `pages` more fit at every level from `group` up. Root has no limit. A charge that needs no further
@@ -60,28 +60,41 @@ impl Model {
         }
     }
 
-    /// Whether kernel pages have a counter of their own.
+    /// Whether kernel memory has a counter of its own: in v1, where objects or slabs are charged by the page.
     pub fn counts_kmem(&self) -> bool {
+        self.counts_object_kmem() || self.counts_slab_kmem()
+    }
+
+    /// Whether objects are charged to that counter.
+    pub fn counts_object_kmem(&self) -> bool {
         self.config.mode != Mode::V2 && self.object_rule() == ObjectRule::Pages
     }
 
-    /// Pages that the kmem counter of a group has: those of all objects at its level.
-    pub fn kmem(&self, group: GroupId) -> Pages {
-        let counted = self.groups.get(group.index()).filter(|_| self.counts_kmem());
-        counted.map_or(Pages(0), |group| group.object_pages)
+    /// Whether slabs are.
+    pub fn counts_slab_kmem(&self) -> bool {
+        self.config.mode != Mode::V2 && self.slab_rule() != SlabRule::Objects
     }
 
-    /// Whether so many kernel pages more fit at every level, if they have a counter.
+    /// Pages that the kmem counter of a group has: those of the objects and slabs at its level, if they are charged to it.
+    pub fn kmem(&self, group: GroupId) -> Pages {
+        self.groups.get(group.index()).map_or(Pages(0), |group| self.kmem_of(group))
+    }
+
+    fn kmem_of(&self, level: &Group) -> Pages {
+        let counted = |counts, pages| if counts { pages } else { Pages(0) };
+        counted(self.counts_object_kmem(), level.object_pages)
+            + counted(self.counts_slab_kmem(), level.slabs.pages)
+    }
+
+    /// Whether so many kernel pages more fit at every level. They have that counter.
     pub(super) fn kmem_fits(&self, group: GroupId, pages: Pages) -> bool {
-        !self.counts_kmem()
-            || self.levels(group).all(|(_, level)| level.kmem_max.admits(level.object_pages + pages))
+        self.levels(group).all(|(_, level)| level.kmem_max.admits(self.kmem_of(level) + pages))
     }
 
     pub(super) fn admits_set_kmem_max(&self, group: GroupId) -> Result<(), Skip> {
         if self.counts_kmem() { self.admits_set_max(group) } else { Err(Skip::NotInMode) }
     }
 
-    /// No page of kernel memory is in a stock, so nothing cached can refuse it.
     pub(super) fn set_kmem_max_answer(&self, group: GroupId, max: Limit) -> Outcome {
         if max.admits(self.kmem(group)) { Outcome::Done } else { Outcome::Refused(Errno::Busy) }
     }

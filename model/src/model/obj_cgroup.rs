@@ -66,7 +66,8 @@ impl Model {
         match self.bucket_of(objcg) {
             Some(birth) => {
                 let (owner, pages) = (self.bucket_owner(birth), self.pages_needed(birth, bytes));
-                let fits = self.fits(owner, pages) && self.kmem_fits(owner, pages);
+                let fits =
+                    self.fits(owner, pages) && (!self.counts_object_kmem() || self.kmem_fits(owner, pages));
                 if fits { Outcome::Done } else { Outcome::Refused(Errno::NoMem) }
             }
             None => Outcome::Done,

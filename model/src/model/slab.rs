@@ -5,6 +5,7 @@
 //! among those with a free place; only if there is none, another slab is taken into use. A slab without objects
 //! does not exist here: one that an allocator keeps for later is a thing that it caches, like a stock.
 
+use super::allowed::PageCharge;
 use super::tree::Group;
 use super::{Model, Skip};
 use crate::{
@@ -207,7 +208,9 @@ impl Model {
             SlabCharge::Object(birth, bytes) => {
                 self.fits(self.bucket_owner(birth), self.pages_needed(birth, bytes))
             }
-            SlabCharge::Slab(group, pages) => self.fits(group, pages),
+            SlabCharge::Slab(group, pages) => {
+                self.fits(group, pages) && (!self.counts_slab_kmem() || self.kmem_fits(group, pages))
+            }
         }
     }
 
@@ -229,7 +232,9 @@ impl Model {
             SlabCharge::Nothing => {}
             SlabCharge::Slab(..) if kept => super::allowed::allow(allowed, success, Reason::StockHitOverMax),
             SlabCharge::Slab(group, pages) => {
-                self.allow_charge(allowed, success, step, (group, pages, None), witness)
+                let from_stock = step.fail != Some(Failure::Trylock) && witness.local_pages() >= pages;
+                let charge = PageCharge { group, asked: pages, from_stock };
+                self.allow_cached_kmem(allowed, success, charge, self.counts_slab_kmem(), witness);
             }
             SlabCharge::Object(birth, bytes) => {
                 let charge = (self.bucket_owner(birth), bytes.pages_up(), Some(bytes));

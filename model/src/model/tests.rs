@@ -154,6 +154,8 @@ struct Seen {
     usage: Vec<u64>,
     /// The same with swap.
     memsw: Vec<u64>,
+    /// The same for kernel memory.
+    kmem: Vec<u64>,
     local_pages: u64,
     local_bytes: u64,
 }
@@ -165,6 +167,10 @@ impl Witness for Seen {
 
     fn memsw(&self, group: GroupId) -> Pages {
         Pages(self.memsw.get(group.index()).copied().unwrap_or_default())
+    }
+
+    fn kmem(&self, group: GroupId) -> Pages {
+        Pages(self.kmem.get(group.index()).copied().unwrap_or_default())
     }
 
     fn local_pages(&self) -> Pages {

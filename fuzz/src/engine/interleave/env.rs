@@ -123,7 +123,8 @@ impl LaneEnv<'_> {
     fn freed(&self, generation: Label) {
         let words: &[What] = match generation.what {
             What::MemcgGeneration => {
-                &[What::MemoryUsage, What::SwapUsage, What::MemswUsage, What::CssRefs, What::IdRefs]
+                use What::{CssRefs, IdRefs, KmemUsage, MemoryUsage, MemswUsage, SwapUsage};
+                &[MemoryUsage, SwapUsage, MemswUsage, KmemUsage, CssRefs, IdRefs]
             }
             What::ObjcgGeneration => &[What::ObjcgRefs, What::ObjcgLeftover],
             What::CacheGeneration => &[What::CacheRefs],

@@ -25,6 +25,7 @@ const fn bit(what: What) -> u128 {
 const SUMS: u128 = bit(What::MemoryUsage)
     | bit(What::SwapUsage)
     | bit(What::MemswUsage)
+    | bit(What::KmemUsage)
     | bit(What::CssRefs)
     | bit(What::IdRefs)
     | bit(What::ObjcgRefs)

@@ -363,6 +363,7 @@ fn class_of(what: What) -> Class {
         | What::MemoryUsage
         | What::SwapUsage
         | What::MemswUsage
+        | What::KmemUsage
         | What::CssRefs
         | What::CssState
         | What::Id

@@ -186,7 +186,7 @@ fn everything_else_has_one_answer() {
     let mut model = model(Mode::V2);
     run_all(&mut model, &[mkdir(1, 0), charge(0, 1, 2), objcg(0, 1), obj_charge(0, 0, 1)]);
     let (usage, memsw) = (vec![u64::MAX / 2; 4], vec![u64::MAX / 2; 4]);
-    let generous = Seen { usage, memsw, local_pages: 99, local_bytes: 99_999 };
+    let generous = Seen { usage, memsw, kmem: Vec::new(), local_pages: 99, local_bytes: 99_999 };
     let steps = [
         mkdir(2, 1),
         rmdir(1),

@@ -152,6 +152,7 @@ fn any_witness(random: &mut Random, model: &Model) -> Seen {
     Seen {
         usage: groups().map(|group| model.usage(group).0 + random.below(8)).collect(),
         memsw: groups().map(|group| model.memsw(group).0 + random.below(8)).collect(),
+        kmem: groups().map(|group| model.kmem(group).0).collect(),
         local_pages: random.below(6),
         local_bytes: random.below(10_000),
     }

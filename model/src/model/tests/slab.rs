@@ -160,3 +160,47 @@ fn a_kept_slab_excuses_what_it_serves() {
     assert_eq!(model.allowed(&failing, &Seen::default()).grade(to(1)), Grade::Violation);
     assert_eq!(model.allowed(&failing, &Kept).grade(to(1)), Grade::Exact);
 }
+
+#[test]
+fn slabs_are_kernel_memory_where_that_is_counted() {
+    let mut model = model(Mode::V1);
+    model.charge_slabs_by(SlabRule::SlabsReparented);
+    let limit = |group: u16, max| Op::SetKmemMax { group: g(group), max };
+    run_all(&mut model, &[mkdir(1, 0), mkdir(2, 1), cache(0, 4096, 1), alloc(0, 0, 2)]);
+    create(&mut model, 2, None);
+    run_all(&mut model, &[limit(1, Limit::pages(3)), alloc(1, 0, 2), alloc(2, 0, 2)]);
+    let third = step(alloc(3, 0, 2));
+    assert_eq!(model.first(&third), NOMEM, "two pages more would be four");
+    let stocked = Seen { local_pages: 2, ..Seen::default() };
+    assert_eq!(model.allowed(&third, &stocked).grade(to(2)), Grade::Violation, "no stock has kernel memory");
+    assert_eq!(run(&mut model, limit(1, Limit::pages(1))), BUSY);
+
+    // Two pages of a slab that is kept without objects, besides those in use.
+    let kept = Seen { kmem: vec![4, 4, 4], ..Seen::default() };
+    run_all(&mut model, &[limit(1, Limit::pages(4))]);
+    assert_eq!(model.first(&third), to(2));
+    assert_eq!(model.allowed(&third, &kept).grade(NOMEM), Grade::Divergent(Reason::RemoteStock));
+    assert_eq!(model.allowed(&third, &Seen::default()).grade(NOMEM), Grade::Violation);
+    let lower = step(limit(1, Limit::pages(3)));
+    assert_eq!(model.allowed(&lower, &kept).grade(BUSY), Grade::Divergent(Reason::RemoteStock));
+
+    remove(&mut model, 2);
+    assert_eq!((model.kmem(g(2)), model.kmem(g(1)), model.kmem(g(0))), (Pages(0), Pages(2), Pages(2)));
+    run_all(&mut model, &[free(1), free(2), limit(1, Limit::pages(0))]);
+    assert_eq!(model.kmem(g(1)), Pages(0));
+}
+
+#[test]
+fn slabs_have_no_kmem_counter_elsewhere() {
+    let limit = Op::SetKmemMax { group: g(1), max: Limit::pages(0) };
+    for (mode, rule) in [(Mode::V2, SlabRule::SlabsStay), (Mode::V1, SlabRule::Objects)] {
+        let mut model = model(mode);
+        model.charge_slabs_by(rule);
+        run_all(&mut model, &[mkdir(1, 0), cache(0, 4096, 0), alloc(0, 0, 1)]);
+        create(&mut model, 1, None);
+        run_all(&mut model, &[alloc(1, 0, 1)]);
+        assert!(model.usage(g(1)) > Pages(0));
+        assert_eq!(model.kmem(g(1)), Pages(0));
+        skipped(&model, limit, Skip::NotInMode);
+    }
+}
