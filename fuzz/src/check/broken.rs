@@ -80,6 +80,13 @@ impl Broken {
         Box::new(Broken { invariant, aspect, thing, expected, found, because, word: None })
     }
 
+    /// Say this besides.
+    pub(crate) fn also(mut self: Box<Broken>, because: impl Words) -> Box<Broken> {
+        let (before, because) = (self.because, because.text());
+        self.because = Box::new(move |names| format!("{}; {}", before(names), because(names)));
+        self
+    }
+
     /// Name the word that is wrong.
     pub(crate) fn about(mut self: Box<Broken>, word: Option<Label>) -> Box<Broken> {
         self.word = word;

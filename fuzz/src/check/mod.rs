@@ -34,6 +34,11 @@ impl Checks {
         Checks(1 << invariant as u8)
     }
 
+    /// All of these but that one.
+    pub(crate) fn without(self, invariant: Invariant) -> Checks {
+        Checks(self.0 & !(1 << invariant as u8))
+    }
+
     /// Whether the invariant is checked.
     pub fn has(self, invariant: Invariant) -> bool {
         self.0 & (1 << invariant as u8) != 0

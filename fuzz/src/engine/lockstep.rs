@@ -436,6 +436,21 @@ impl Lockstep {
         self.books.check_leaks(&world)
     }
 
+    /// How many invariants are broken if this is what should be there.
+    pub(super) fn count_broken_at_rest(&mut self, model: &Model) -> usize {
+        let all = self.checks;
+        let mut count = 0;
+        while let Err(broken) = self.agrees_at_rest(model) {
+            count += 1;
+            if !self.checks.has(broken.invariant) {
+                break;
+            }
+            self.checks = self.checks.without(broken.invariant);
+        }
+        self.checks = all;
+        count
+    }
+
     pub(super) fn checks(&self) -> Checks {
         self.checks
     }

@@ -15,10 +15,11 @@
 //! One idea a file: `lane` the coroutines; `env` their environment; `board` who can go on; `schedule` who does; `conflicts` what
 //! matters to others;
 //! `flight` what an operation under way has done; `limits` what it has seen of the limits; `verdict` the checks where an
-//! operation ends; `interrupt` what interrupts operations; `openness`, `order` and `parts` in which order operations took effect;
+//! operation ends; `interrupt` what interrupts operations; `openness`, `order` and `parts` in which order operations took effect, and `blame` what is wrong if there is none;
 //! `running` one execution; `stuck` deadlocks; `search` many schedules of one program.
 
 pub mod bare;
+mod blame;
 mod board;
 mod claims;
 mod conflicts;

@@ -18,6 +18,8 @@ use stocktake_model::{
 /// An operation that has ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended {
+    /// Its number in the program, or that of queued work that the scheduler has run.
+    pub(super) index: usize,
     pub(super) step: Step,
     pub(super) outcome: Outcome,
     /// Whether it saw itself why it is refused.
@@ -34,9 +36,9 @@ pub(super) struct Ended {
 
 impl Ended {
     /// One that overlapped nothing.
-    pub(super) fn alone(step: Step, outcome: Outcome, began: usize) -> Ended {
+    pub(super) fn alone(index: usize, step: Step, outcome: Outcome, began: usize) -> Ended {
         let (evident, met_limit) = (outcome == Outcome::Refused(Errno::NoMem), false);
-        Ended { step, outcome, evident, met_limit, version: None, slot: None, began }
+        Ended { index, step, outcome, evident, met_limit, version: None, slot: None, began }
     }
 }
 

@@ -156,6 +156,7 @@ impl Interleave {
         );
         let member = &self.crew[lane];
         self.outcomes.push(Ended {
+            index,
             step: *step,
             outcome: observed,
             evident: refusal_seen || by_stocks || above.is_none() && is_plain_charge(step, observed),
@@ -304,7 +305,7 @@ impl Interleave {
         self.core.end_halves();
         let (answers, reclaimed) = self.core.end_shmem_unjudged(end);
         for (step, outcome) in answers {
-            self.outcomes.push(Ended::alone(step, outcome, self.outcomes.len()));
+            self.outcomes.push(Ended::alone(end, step, outcome, self.outcomes.len()));
         }
         let settled = self.core.settle(end);
         reclaimed.and(settled)
@@ -337,12 +338,12 @@ impl Interleave {
         match found {
             Err(broken) if self.overlaps => match self.search_orders(tally) {
                 Explained::Yes | Explained::Unknown => Ok(()),
-                Explained::No | Explained::NotAtRest(_) if self.obscure => {
+                Explained::No(_) | Explained::NotAtRest(..) if self.obscure => {
                     tally.unordered += 1;
                     Ok(())
                 }
-                Explained::No => Err(broken),
-                Explained::NotAtRest(broken) => Err(at_end(broken)),
+                Explained::No(deepest) => Err(self.blame(broken, deepest)),
+                Explained::NotAtRest(broken, models) => Err(at_end(self.least_broken(broken, &models))),
             },
             found => found,
         }
