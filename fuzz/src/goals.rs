@@ -206,6 +206,7 @@ goals! {
         RecordMovedMeanwhile, "record-moved-meanwhile", "v1, where operations overlap: a slot's record moves to another group while a swap-in looks it up";
         FaultRetried, "fault-retried", "where operations overlap: a fault looks again, as the index entry has changed";
         StrandedByRead, "stranded-by-read", "where operations overlap: a hole punch meets a page that is not in the swap cache yet, though its slot says so";
+        ReadAgain, "read-again", "where operations overlap: a swap-in gives its slot back while another one reads the page into the swap cache once more";
     }
     lanes {
         Interrupted, "interrupted", "an operation lends its CPU to an interrupt, which runs in its middle";

@@ -379,7 +379,9 @@ impl Machine {
                 if let Some(slot) = fault.slot {
                     self.delete_from_swap_cache(e, cpu, folio);
                     self.set_dirty(e, folio);
-                    self.swap_count_sub(e, slot);
+                    if self.swap_count_sub(e, slot) != 0 {
+                        e.mark(Mark::ReadAgain);
+                    }
                 }
                 Ok(self.folios.get(e, folio).content.load(e))
             }

@@ -372,6 +372,7 @@ pub enum Mark {
     StrandedByLock,
     StrandedByWriteback,
     StrandedByRead,
+    ReadAgain,
     StaleReclaimed,
     StaleUnchargedReclaimed,
     SwapCacheReclaimed,
