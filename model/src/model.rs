@@ -52,7 +52,7 @@ use tree::Group;
 pub use tree::GroupLife;
 
 /// The machine that a program runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How the counters are wired.
     pub mode: Mode,
@@ -89,7 +89,7 @@ pub enum Skip {
 /// The sequential reference model.
 ///
 /// Sizes are taken as they come: their sum over one program has to fit in 64 bits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Model {
     config: Config,
     groups: Names<Group>,

@@ -108,7 +108,7 @@ impl fmt::Display for Reason {
 }
 
 /// The outcomes that the specification allows for one operation in one situation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Allowed {
     /// The model's own outcome first. More than one only where the specification leaves the choice open, as
     /// which of several queued work items runs.

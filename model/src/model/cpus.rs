@@ -3,7 +3,7 @@
 use super::{Model, Skip};
 use crate::{CpuId, Op};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cpu {
     pub(super) up: bool,
     pub(super) isolated: bool,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a group's statistic counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileMapped {
     /// Pages of the group's folios that are mapped.
     pub pages: Pages,
@@ -22,7 +22,7 @@ pub struct FileMapped {
 }
 
 /// An operation whose first half has run and whose second has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Half {
     /// The CPU that is in the middle of it.
     pub cpu: CpuId,
@@ -41,7 +41,7 @@ impl Half {
 }
 
 /// All of it. Tables grow with what is used, so that programs without mapped pages pay nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Mapped {
     /// Page tables that each folio is in, by its number.
     mapcounts: Vec<u64>,

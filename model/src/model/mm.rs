@@ -22,7 +22,7 @@ use crate::{
 pub use pages::MmPage;
 
 /// How far a task is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// Being forked.
     Embryo,
@@ -31,7 +31,7 @@ enum Stage {
     Exiting,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Task {
     group: GroupId,
     mm: Option<usize>,
@@ -43,7 +43,7 @@ struct Task {
     busy: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct User {
     mm: usize,
     /// The task whose exec this is.
@@ -52,7 +52,7 @@ struct User {
     grab: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Mm {
     /// Tasks that use it, kernel threads left out, the oldest first.
     tasks: Vec<TaskId>,
@@ -66,7 +66,7 @@ struct Mm {
 }
 
 /// All tasks and mms.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Mms {
     tasks: Names<Task>,
     users: Names<User>,

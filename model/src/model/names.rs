@@ -3,7 +3,7 @@
 use super::Skip;
 
 /// What became of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name<T> {
     /// Not given yet, or given by an operation that was refused.
     Fresh,
@@ -12,7 +12,7 @@ enum Name<T> {
 }
 
 /// The objects of one kind, indexed by their dense numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Names<T>(Vec<Name<T>>);
 
 impl<T> Default for Names<T> {

@@ -11,7 +11,7 @@ use super::{Group, Model};
 use crate::{Bytes, Errno, GroupId, ObjcgId, ObjectId, Outcome, Pages};
 
 /// What kernel objects cost, and who pays once their group has been removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ObjectRule {
     /// The bytes of all objects of a bucket together, rounded up; the parent of a removed group pays.
     #[default]
@@ -21,7 +21,7 @@ pub enum ObjectRule {
 }
 
 /// One obj_cgroup.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bucket {
     pub(super) owner: GroupId,
     /// The program's references, one for each live object, and one of the birth group while that stands.
@@ -37,7 +37,7 @@ pub(super) struct Bucket {
 }
 
 /// A live object and the birth group of the bucket it is charged to, root if it is not accounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Object {
     pub(super) birth: GroupId,
     pub(super) bytes: Bytes,

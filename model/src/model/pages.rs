@@ -4,7 +4,7 @@ use super::Model;
 use crate::{ChargeId, Errno, Failure, GroupId, Outcome, Pages};
 
 /// A live folio and the group that it is bound to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folio {
     pub(super) group: GroupId,
     pub(super) pages: Pages,

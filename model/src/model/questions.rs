@@ -6,7 +6,7 @@ use crate::{Bytes, ChargeId, CpuId, GroupId, Limit, ObjcgId, ObjectId, Pages, Sl
 use std::fmt;
 
 /// Who still holds a group, as far as the specification knows. Stocks, which may hold it too, are not part of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Holders {
     /// Folios bound to the group.
     pub folios: u64,

@@ -26,7 +26,7 @@ pub use parts::{ShmemIndex, ShmemPage};
 pub(super) use stages::Fault;
 
 /// What the specification leaves to the design.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ShmemRule {
     /// When a page that comes from swap is charged.
     pub charge: ShmemCharge,
@@ -35,7 +35,7 @@ pub struct ShmemRule {
 }
 
 /// When a page that comes from swap is charged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ShmemCharge {
     /// When it is read into the swap cache. There it stays if it cannot be inserted; in all the others it is taken out.
     #[default]
@@ -49,14 +49,14 @@ pub enum ShmemCharge {
 }
 
 /// What an index entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Entry {
     Hole,
     Swap(u32),
     Page(PageNo),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct File {
     entry: Entry,
     /// What a fault has to find.
@@ -72,7 +72,7 @@ const UNKNOWN: u32 = 1 << 31;
 type PageNo = usize;
 
 /// A page of shmem: in an index, in the swap cache, or in the hands of a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Page {
     pages: Pages,
     /// The charge, if it is charged.
@@ -89,7 +89,7 @@ struct Page {
 }
 
 /// The slots of a swapped-out page, by the number of the first of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Swap {
     pages: Pages,
     /// Who pays for them. Nobody, while the page that the swap cache has for them is charged in v1.
@@ -105,7 +105,7 @@ struct Swap {
 }
 
 /// All of it. Tables grow with what is used, so that programs without files pay nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Shmem {
     rule: ShmemRule,
     files: super::Names<File>,

@@ -15,7 +15,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// Who pays for what is allocated from a kmem_cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SlabRule {
     /// Each object is charged through the group's objcg, with its own size and that of a pointer. Slabs are shared
     /// and charged to nobody.
@@ -28,7 +28,7 @@ pub enum SlabRule {
 }
 
 /// What one allocation has to charge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlabCharge {
     /// Nothing: it is not accounted, or there is room in a slab that is charged already.
     Nothing,
@@ -39,7 +39,7 @@ pub enum SlabCharge {
 }
 
 /// What a group has to do with slabs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct GroupSlabs {
     /// Pages of slabs in use, at its level.
     pub(super) pages: Pages,
@@ -56,7 +56,7 @@ impl Group {
 }
 
 /// A kmem_cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cache {
     size: Bytes,
     pages: Pages,
@@ -77,7 +77,7 @@ impl Cache {
 }
 
 /// The slabs of one cache that were charged to one group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Pool {
     owner: GroupId,
     /// Whether the group still allocates from it.
@@ -89,7 +89,7 @@ struct Pool {
 }
 
 /// A live object: where it lies, and the birth group of the objcg that it is charged to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SlabObject {
     cache: CacheId,
     pool: GroupId,
@@ -98,7 +98,7 @@ pub(super) struct SlabObject {
 }
 
 /// What the model keeps beside the tables of names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Slabs {
     rule: SlabRule,
     /// Creations that are scheduled, the oldest first.

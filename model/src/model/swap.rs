@@ -8,7 +8,7 @@ use super::{Model, Skip};
 use crate::{ChargeId, Errno, Failure, GroupId, Mode, Outcome, Pages, SlotId};
 
 /// The slots of one swapped-out folio, and the group recorded for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slot {
     pub(super) recorded: GroupId,
     pub(super) pages: Pages,

@@ -23,7 +23,7 @@ pub enum GroupLife {
 }
 
 /// What is known of one group. "At its level" means: of its own and of every group whose charges walk through it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {
     pub(super) life: GroupLife,
     /// `None` for root alone.

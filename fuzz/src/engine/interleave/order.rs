@@ -13,7 +13,8 @@ use super::parts::{At, Context, Ended, next_parts};
 use super::verdict::named_groups;
 use crate::check::Broken;
 use crate::tally::Tally;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::rc::Rc;
 use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 
@@ -21,6 +22,9 @@ use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 pub(super) const MOST_MODELS: usize = 20_000;
 /// The most that are kept of those that explain every answer, and not what is left behind.
 const MOST_KEPT: usize = 64;
+
+/// Models that some progress has led to: there may be thousands. The hasher knows no chance.
+type Models = HashSet<Model, BuildHasherDefault<DefaultHasher>>;
 
 /// One way to go on: how far each operation is, and the model there.
 struct Node {
@@ -97,7 +101,7 @@ impl<'a> Orders<'a> {
         let count = self.outcomes.len();
         let start = vec![At::Before; count];
         let mut deepest = Deepest { progress: start.clone(), model: self.base.clone() };
-        let mut seen: BTreeMap<Vec<At>, Vec<Model>> = BTreeMap::new();
+        let mut seen: BTreeMap<Vec<At>, Models> = BTreeMap::new();
         let mut stack = vec![Node { progress: start, model: self.base.clone(), aside: None }];
         let mut successors = Vec::new();
         while let Some(Node { progress, model, aside: before }) = stack.pop() {
@@ -113,7 +117,7 @@ impl<'a> Orders<'a> {
             if ended == count {
                 let mut rested = model.clone();
                 rested.shmem_at_rest();
-                known.push(model);
+                known.insert(model);
                 if content(rested, before.as_deref()) {
                     return Walked::Content;
                 }
@@ -138,7 +142,7 @@ impl<'a> Orders<'a> {
                     stack.push(Node { progress, model, aside: before.clone() });
                 }
             }
-            known.push(model);
+            known.insert(model);
         }
         Walked::All(Box::new(deepest))
     }

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::{GroupId, TaskId};
 
 /// A migration under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Migration {
     to: GroupId,
     leader: TaskId,

@@ -4,7 +4,7 @@ use super::Mms;
 use crate::{ChargeId, SlotId};
 
 /// A page of an mm, or the swap entry that it was swapped out to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MmPage {
     /// A folio.
     Page(ChargeId),

@@ -11,7 +11,7 @@ use crate::model::swap::Slot;
 use crate::{CpuId, FileId, GroupId, Mode, Pages, ShmemStage};
 
 /// Where a page of shmem can be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ShmemPlace {
     /// In the index of a file.
     Index(FileId),

@@ -9,11 +9,11 @@ use super::{Entry, Model, PageNo, ShmemCharge};
 use crate::{CpuId, Errno, Failure, FileId, GroupId, Outcome, Pages, ShmemStage};
 
 /// A page of shmem that an operation in the middle of something holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShmemPage(PageNo);
 
 /// What an index entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ShmemIndex {
     /// A hole.
     Hole,

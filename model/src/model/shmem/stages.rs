@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A fault that a CPU is in the middle of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::model) struct Fault {
     pub(super) cpu: CpuId,
     pub(super) file: FileId,
