@@ -114,7 +114,7 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
             let mut place = inside.cpus[lane].borrow_mut();
             let Some(cpu) = &mut *place else { break };
             let machine = Rc::clone(&inside.machine.borrow());
-            let env = LaneEnv {
+            let env = LaneEnv::<false> {
                 board: &inside.shared.board,
                 routines: &inside.shared.routines,
                 yielder,

@@ -21,8 +21,9 @@ const MOST_TRIES_UNFAIR: u32 = 100;
 /// Tries of a loop while nobody else can do anything.
 const MOST_TRIES_ALONE: u32 = 20;
 
-/// One lane's environment, for one operation.
-pub(super) struct LaneEnv<'a> {
+/// One lane's environment, for one operation. Unless it is `CHECKED` it schedules and does nothing else: no fault is planted,
+/// no failure injected, nothing noted.
+pub(super) struct LaneEnv<'a, const CHECKED: bool> {
     pub(super) board: &'a Board,
     pub(super) routines: &'a Routines,
     pub(super) yielder: &'a Yielder<(), Signal>,
@@ -40,7 +41,7 @@ pub(super) struct LaneEnv<'a> {
     pub(super) tries_alone: Cell<u32>,
 }
 
-impl LaneEnv<'_> {
+impl<const CHECKED: bool> LaneEnv<'_, CHECKED> {
     /// A point at which another lane could go on: there is at least one beside this.
     #[inline(never)]
     fn point(&self, others_and_this: Lanes, label: Label, access: Access) {
@@ -48,7 +49,9 @@ impl LaneEnv<'_> {
         if board.pace.get() != Pace::Scheduled {
             return;
         }
-        board.intends(self.lane, label, access);
+        if CHECKED {
+            board.intends(self.lane, label, access);
+        }
         let next = board.choose_among(Some(self.lane), others_and_this);
         if next != self.lane {
             board.preemptions.set(board.preemptions.get() + 1);
@@ -196,7 +199,7 @@ impl LaneEnv<'_> {
     }
 
     fn wait(&self, wait: Wait) {
-        if self.watched {
+        if CHECKED && self.watched {
             let on = match wait {
                 Wait::Lock(label) | Wait::Grace(label) | Wait::Spin(_, label, _) => label,
                 Wait::Nothing => return,
@@ -216,8 +219,8 @@ impl LaneEnv<'_> {
     }
 }
 
-impl Env for LaneEnv<'_> {
-    const FAULTS: bool = true;
+impl<const CHECKED: bool> Env for LaneEnv<'_, CHECKED> {
+    const FAULTS: bool = CHECKED;
     const WATCHED: bool = true;
 
     #[inline]
@@ -231,7 +234,7 @@ impl Env for LaneEnv<'_> {
     /// Small enough to become part of each access, where it is known what is done.
     #[inline(always)]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
-        if self.watched {
+        if CHECKED && self.watched {
             self.watch(label, access, old, new);
         }
         match access {
@@ -260,17 +263,19 @@ impl Env for LaneEnv<'_> {
 
     #[inline]
     fn fault(&self, fault: Fault) -> bool {
-        self.hunting.fault(fault)
+        CHECKED && self.hunting.fault(fault)
     }
 
     #[inline]
     fn failing(&self, failing: Failing) -> bool {
-        self.injected.strikes(failing)
+        CHECKED && self.injected.strikes(failing)
     }
 
     #[inline]
     fn mark(&self, mark: Mark) {
-        self.hunting.mark(mark);
+        if CHECKED {
+            self.hunting.mark(mark);
+        }
     }
 
     #[cold]
@@ -280,7 +285,7 @@ impl Env for LaneEnv<'_> {
 
     #[inline]
     fn interrupt(&self, _machine: &Machine, cpu: &mut Cpu) {
-        if let Some(step) = self.board.interrupted(self.lane) {
+        if CHECKED && let Some(step) = self.board.interrupted(self.lane) {
             self.lend(step, cpu);
         }
     }

@@ -163,7 +163,7 @@ impl Drop for Lane {
 }
 
 fn run(job: &mut Job, shared: &Shared, yielder: &Yielder<(), Signal>, lane: usize) {
-    let env = LaneEnv {
+    let env = LaneEnv::<true> {
         board: &shared.board,
         routines: &shared.routines,
         yielder,
