@@ -1,13 +1,14 @@
 //! The running count: what is cached where, and who points at whom.
 
 use super::broken::{Broken, Law, Thing};
+use super::followed::Owner;
 use super::laws::{InFlight, World};
 use super::mapped::StatBook;
 use super::mm::MmBook;
-use super::slab::{GroupSlabs, OF_SLABS, SlabBooks};
+use super::slab::{GroupSlabs, SlabBooks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, PAGE_SIZE, STOCK_SLOTS, What};
+use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, ObjcgView, PAGE_SIZE, STOCK_SLOTS, What};
 use stocktake_model::{GroupId, Model, ObjectRule};
 
 /// What is known of a group beside the model's own account.
@@ -227,24 +228,24 @@ impl Books {
     pub(crate) fn touch_labels(&mut self, labels: &[Label]) {
         for label in labels {
             let index = label.index as usize;
-            if OF_GROUPS & bit(label.what) != 0 {
-                self.ends |= label.what == What::MemcgGeneration;
-                if let Some(&group) = self.by_memcg.get(index) {
-                    self.touch_group(group);
+            match Owner::of(label.what) {
+                Owner::Nobody => {}
+                Owner::Group => {
+                    self.ends |= label.what == What::MemcgGeneration;
+                    if let Some(&group) = self.by_memcg.get(index) {
+                        self.touch_group(group);
+                    }
                 }
-            } else if OF_OBJCGS & bit(label.what) != 0
-                && let Some(&birth) = self.by_objcg.get(index)
-            {
-                self.touch_bucket(birth);
-            } else if OF_MMS & bit(label.what) != 0 {
-                self.mms.touch(index);
-            } else if OF_SLABS & bit(label.what) != 0 {
-                match label.what {
-                    What::SlabUnreturned => self.touch_group(GroupId::ROOT),
-                    _ => self.slab.touch_label(*label),
+                Owner::Objcg => {
+                    if let Some(&birth) = self.by_objcg.get(index) {
+                        self.touch_bucket(birth);
+                    }
                 }
-            } else if OF_STATISTICS & bit(label.what) != 0 {
-                self.touch_stat_at(index);
+                Owner::Mm => self.mms.touch(index),
+                Owner::Cache => self.slab.touch_cache(index),
+                Owner::Slab => self.slab.touch_slab(index),
+                Owner::Root => self.touch_group(GroupId::ROOT),
+                Owner::Statistic => self.touch_stat_at(index),
             }
         }
     }
@@ -254,9 +255,9 @@ impl Books {
     pub(crate) fn look_at_cpu(&mut self, machine: &Machine, model: &Model, cpu: &Cpu) -> Law {
         let id = cpu.id();
         let counts = machine.cpu_online(id);
-        for slot in 0..STOCK_SLOTS {
+        let before = self.cpus[id].pages;
+        for (slot, before) in before.into_iter().enumerate() {
             let now = cpu.cached_pages_in(slot).filter(|_| counts).map(|(memcg, pages)| (memcg, pages.0));
-            let before = self.cpus[id].pages[slot];
             if before != now {
                 self.cpus[id].pages[slot] = now;
                 if let Some((memcg, pages)) = before {
@@ -306,8 +307,8 @@ impl Books {
         self.touch_bucket(birth);
     }
 
-    /// Bring the books of an objcg up to date: the pages that it binds, and where.
-    pub(super) fn book_bucket(&mut self, world: &World<'_>, birth: GroupId) {
+    /// Bring the books of an objcg up to date: the pages that it binds, and where. Its words, if it lives.
+    pub(super) fn book_bucket(&mut self, world: &World<'_>, birth: GroupId) -> Option<ObjcgView> {
         let book = &self.groups[birth.index()].bucket;
         let view = book.objcg.and_then(|objcg| world.objcg(objcg));
         let bytes = world.model.bucket_live_bytes(birth).0 as i64 + book.stocked;
@@ -335,6 +336,7 @@ impl Books {
         let freed = view.is_none();
         let bucket = &mut self.groups[birth.index()].bucket;
         (bucket.pages, bucket.owner, bucket.holds, bucket.freed) = (pages, owner, holds, freed);
+        view
     }
 
     fn bind(&mut self, model: &Model, owner: GroupId, pages: i64) {
@@ -361,8 +363,8 @@ impl Books {
         self.book_mms(world.machine);
         while let Some(birth) = self.dirty_buckets.pop() {
             self.groups[birth.index()].bucket_is_dirty = false;
-            self.book_bucket(world, birth);
-            world.check_bucket(birth, &self.groups[birth.index()].bucket)?;
+            let view = self.book_bucket(world, birth);
+            world.check_bucket(birth, &self.groups[birth.index()].bucket, view)?;
         }
         self.check_slabs(world)?;
         let mut bereaved = Vec::new();
@@ -442,43 +444,6 @@ impl Books {
         Ok(())
     }
 }
-
-pub(super) const fn bit(what: What) -> u128 {
-    1 << what as u8
-}
-
-/// Words of a group that a law is about.
-const OF_GROUPS: u128 = bit(What::MemcgGeneration)
-    | bit(What::MemoryUsage)
-    | bit(What::SwapUsage)
-    | bit(What::MemswUsage)
-    | bit(What::KmemUsage)
-    | bit(What::CssRefs)
-    | bit(What::CssState)
-    | bit(What::Id)
-    | bit(What::IdRefs);
-
-/// Words of an objcg that a law is about.
-const OF_OBJCGS: u128 = bit(What::ObjcgGeneration)
-    | bit(What::ObjcgRefs)
-    | bit(What::ObjcgRefMode)
-    | bit(What::ObjcgMemcg)
-    | bit(What::ObjcgLeftover)
-    | bit(What::ObjcgPlace);
-
-/// The words of an mm by which it points to a group.
-const OF_MMS: u128 = bit(What::MmGeneration) | bit(What::MmMemcg);
-
-/// Words of a group's statistics.
-const OF_STATISTICS: u128 = bit(What::StatFileMapped)
-    | bit(What::StatFilePmdMapped)
-    | bit(What::StatOnMove)
-    | bit(What::StatPgFault)
-    | bit(What::StatPgMajFault)
-    | bit(What::StatOomKill);
-
-/// The kinds of words whose owner is looked at again when they are written, a bit each.
-pub(crate) const FOLLOWED: u128 = OF_GROUPS | OF_OBJCGS | OF_MMS | OF_SLABS | OF_STATISTICS;
 
 fn stale_stock(cpu: usize, stock: &str, group: GroupId) -> Box<Broken> {
     Broken::new(

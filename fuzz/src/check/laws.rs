@@ -37,6 +37,7 @@ impl World<'_> {
     }
 
     /// A group's words without what is in flight.
+    #[inline]
     pub(crate) fn memcg(&self, memcg: MemcgRef) -> Option<MemcgView> {
         let mut view = self.machine.memcg(memcg)?;
         if self.flight.is_some() {
@@ -52,6 +53,7 @@ impl World<'_> {
     }
 
     /// An objcg's words without what is in flight.
+    #[inline]
     pub(crate) fn objcg(&self, objcg: ObjcgRef) -> Option<ObjcgView> {
         let mut view = self.machine.objcg(objcg)?;
         if self.flight.is_some() {
@@ -128,11 +130,12 @@ impl World<'_> {
 
     /// I5 for a group. Root is not counted.
     fn check_refs(&self, group: GroupId, book: &GroupBook, view: &MemcgView) -> Law {
-        // While a lane has the queue of creations locked it is not known what that holds; the next look will tell.
-        if group == GroupId::ROOT || self.creations(book).is_none() {
+        if group == GroupId::ROOT {
             return Ok(());
         }
-        let expected = self.holders(group, book).iter().map(|(_, n)| n).sum();
+        // While a lane has the queue of creations locked it is not known what that holds; the next look will tell.
+        let Some(creations) = self.creations(book) else { return Ok(()) };
+        let expected = self.holders_beside(creations, group, book).iter().map(|(_, n)| n).sum();
         self.law(Invariant::I5, "css-refs", Thing::Group(group), (expected, view.refs), || {
             list(&self.holders(group, book))
         })
@@ -145,6 +148,11 @@ impl World<'_> {
 
     /// Who holds a group.
     pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 13] {
+        self.holders_beside(self.creations(book).unwrap_or(0), group, book)
+    }
+
+    #[inline]
+    fn holders_beside(&self, creations: i64, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 13] {
         let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
         [
             ("base", i64::from(online)),
@@ -157,7 +165,7 @@ impl World<'_> {
             ("mms", book.mms),
             ("kmem_caches", book.slab.caches),
             ("pages of slabs", book.slab.pins),
-            ("creations of kmem_caches", self.creations(book).unwrap_or(0)),
+            ("creations of kmem_caches", creations),
             ("references of the program", self.model.kmem_refs(group) as i64),
             ("kmem pages", self.model.kmem_pins(group).0 as i64),
         ]
@@ -285,9 +293,13 @@ impl World<'_> {
         Err(Broken::new(Invariant::I12, "freed-early", Thing::Group(group), expected, "freed", because))
     }
 
-    /// Who holds an objcg.
-    pub(crate) fn objcg_holders(&self, birth: GroupId, book: &BucketBook) -> [(&'static str, i64); 3] {
-        let view = book.objcg.and_then(|objcg| self.objcg(objcg));
+    /// Who holds an objcg, whose words are these if it lives.
+    pub(crate) fn objcg_holders(
+        &self,
+        birth: GroupId,
+        book: &BucketBook,
+        view: Option<ObjcgView>,
+    ) -> [(&'static str, i64); 3] {
         [
             ("references of base, program and objects", self.model.bucket_refs(birth) as i64),
             ("byte stocks", book.stocks),
@@ -295,15 +307,14 @@ impl World<'_> {
         ]
     }
 
-    /// The laws of an objcg.
-    pub(super) fn check_bucket(&self, birth: GroupId, book: &BucketBook) -> Law {
+    /// The laws of an objcg, whose words are these if it lives.
+    pub(super) fn check_bucket(&self, birth: GroupId, book: &BucketBook, view: Option<ObjcgView>) -> Law {
         if self.model.object_rule() == ObjectRule::Pages {
             // It stands for its group, which has its own laws.
             return Ok(());
         }
         let thing = Thing::ObjcgOf(birth);
-        let view = book.objcg.and_then(|objcg| self.objcg(objcg));
-        let holders = self.objcg_holders(birth, book);
+        let holders = self.objcg_holders(birth, book, view);
         let expected = holders.iter().map(|(_, n)| n).sum();
         let Some(view) = view else {
             if expected == 0 || !self.checks.has(Invariant::I12) {
@@ -318,7 +329,9 @@ impl World<'_> {
                 list(&holders),
             ));
         };
-        let leftover = book.objcg.and_then(|objcg| self.machine.objcg(objcg)).map_or(0, |view| view.leftover);
+        // As it is, with what is in flight.
+        let leftover =
+            view.leftover + book.objcg.map_or(0, |objcg| self.added(What::ObjcgLeftover, objcg.index()));
         if leftover < 0 && self.checks.has(Invariant::I3) {
             let because =
                 String::from("nr_charged_bytes is what objects and stocks do not use of charged pages");

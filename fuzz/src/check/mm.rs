@@ -28,6 +28,7 @@ impl MmBook {
 
 impl Books {
     /// Book the pointers of mms that have changed.
+    #[inline]
     pub(super) fn book_mms(&mut self, machine: &Machine) {
         while let Some(index) = self.mms.dirty.pop() {
             let memcg = machine.mm_at(index).and_then(|mm| machine.mm_view(mm)).and_then(|view| view.memcg);
@@ -60,6 +61,7 @@ impl Books {
 
 /// I11: a charge through an mm lands inside every group that holds all tasks that use the mm. Asked before the model
 /// has taken the charge in.
+#[inline]
 pub(crate) fn delegation(model: &Model, checks: Checks, action: &Step, observed: Outcome) -> Law {
     let (Op::Mm(MmOp::Charge { through, .. }), Outcome::To(payer)) = (action.op, observed) else {
         return Ok(());

@@ -7,14 +7,16 @@
 
 mod books;
 mod broken;
+mod followed;
 mod full;
 mod laws;
 mod mapped;
 mod mm;
 mod slab;
 
-pub(crate) use books::{Books, FOLLOWED};
+pub(crate) use books::Books;
 pub(crate) use broken::{Broken, Thing};
+pub(crate) use followed::is_followed;
 pub(crate) use laws::{InFlight, World};
 pub(crate) use mm::delegation;
 pub(crate) use slab::CacheRow;

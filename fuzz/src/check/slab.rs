@@ -3,24 +3,13 @@
 //! The model knows slabs that have objects. A slab without objects that a cache keeps, or that waits for a grace
 //! period, is still charged: like a stock it is looked up in the machine and added to what the model expects.
 
-use super::books::{Books, bit};
+use super::books::Books;
 use super::broken::{Broken, Law, Thing};
 use super::laws::{World, list};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_impl::{CacheRef, Label, Machine, SlabDesign, Stage, What};
+use stocktake_impl::{CacheRef, Machine, SlabDesign, Stage};
 use stocktake_model::{CacheId, GroupId, Model};
-
-/// Words of caches and slabs that a law is about.
-pub(super) const OF_SLABS: u128 = bit(What::CacheGeneration)
-    | bit(What::CacheMemcg)
-    | bit(What::CacheRefs)
-    | bit(What::CacheStage)
-    | bit(What::SlabGeneration)
-    | bit(What::SlabCache)
-    | bit(What::SlabMemcg)
-    | bit(What::SlabObjects)
-    | bit(What::SlabUnreturned);
 
 /// What kmem_caches have to do with a group, beside the model's own account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +78,8 @@ impl SlabBooks {
         self.dirty_slabs.clear();
     }
 
-    fn touch_cache(&mut self, index: usize) {
+    /// The cache in a slot of the machine's arena is to be looked at again.
+    pub(super) fn touch_cache(&mut self, index: usize) {
         if self.caches.len() <= index {
             self.caches.resize_with(index + 1, CacheBook::default);
         }
@@ -98,26 +88,13 @@ impl SlabBooks {
         }
     }
 
-    fn touch_slab(&mut self, index: usize) {
+    /// The slab in a slot of the machine's arena is to be looked at again.
+    pub(super) fn touch_slab(&mut self, index: usize) {
         if self.slabs.len() <= index {
             self.slabs.resize_with(index + 1, SlabBook::default);
         }
         if !std::mem::replace(&mut self.slabs[index].is_dirty, true) {
             self.dirty_slabs.push(index);
-        }
-    }
-
-    /// The owner of a word that was written is looked at again.
-    pub(super) fn touch_label(&mut self, label: Label) {
-        let index = label.index as usize;
-        match label.what {
-            What::CacheGeneration | What::CacheMemcg | What::CacheRefs | What::CacheStage => {
-                self.touch_cache(index)
-            }
-            What::SlabGeneration | What::SlabCache | What::SlabMemcg | What::SlabObjects => {
-                self.touch_slab(index)
-            }
-            _ => {}
         }
     }
 
@@ -159,6 +136,7 @@ impl Books {
     }
 
     /// Book what happened to caches and slabs, and check the caches.
+    #[inline]
     pub(super) fn check_slabs(&mut self, world: &World<'_>) -> Law {
         while let Some(index) = self.slab.dirty_slabs.pop() {
             self.slab.slabs[index].is_dirty = false;

@@ -63,8 +63,6 @@ pub(crate) struct Hunting {
     faults: Faults,
     injected: Injected,
     tries: Cell<u32>,
-    /// Kinds of words whose changes are noted, a bit each.
-    noted: u128,
     dirty: RefCell<Vec<Label>>,
     oopses: RefCell<Vec<Oops>>,
     marks: [Cell<u32>; Mark::COUNT],
@@ -78,7 +76,6 @@ impl Hunting {
             faults: Faults::NONE,
             injected: Injected::default(),
             tries: Cell::new(0),
-            noted: check::FOLLOWED,
             dirty: RefCell::new(Vec::new()),
             oopses: RefCell::new(Vec::new()),
             marks: std::array::from_fn(|_| Cell::new(0)),
@@ -94,7 +91,6 @@ impl Hunting {
         self.tries.set(0);
         self.dirty.get_mut().clear();
         self.oopses.get_mut().clear();
-        self.noted = if history { u128::MAX } else { check::FOLLOWED };
         self.writes = history.then(RefCell::default);
     }
 
@@ -161,7 +157,7 @@ impl Env for Hunting {
     #[inline(always)]
     fn after(&self, label: Label, access: Access, old: i64, new: i64) {
         let writes = matches!(access, Access::Store | Access::Update);
-        if writes && old != new && self.noted & (1 << label.what as u8) != 0 {
+        if writes && old != new && (check::is_followed(label.what) || self.writes.is_some()) {
             self.changed(label, old, new);
         }
     }

@@ -225,9 +225,14 @@ impl Lockstep {
             return Err(broken);
         }
         self.notice_offlined(&action, observed, tally);
-        self.notice_moved(&action, observed);
-        self.notice_shmem(&action, observed);
-        self.check_stranded(&action, observed)?;
+        match action.op {
+            Op::Mapped(_) => self.notice_moved(&action, observed),
+            Op::Shmem(_) => {
+                self.notice_shmem(&action, observed);
+                self.check_stranded(&action, observed)?;
+            }
+            _ => {}
+        }
         self.look_and_check(&action)?;
         self.check_step(&action, observed, own_stock)?;
         insisted(step, Some(observed))
@@ -342,7 +347,7 @@ impl Lockstep {
             Op::CpuDown { target } | Op::CpuUp { target } => (action.cpu.index(), target.index()),
             _ => (action.cpu.index(), action.cpu.index()),
         };
-        let all = action.op == Op::Quiesce;
+        let all = matches!(action.op, Op::Quiesce);
         self.look(|cpu| all || cpu == runner || cpu == other)?;
         let mut world =
             World { machine: &self.machine, model: &mut self.model, checks: self.checks, flight: None };

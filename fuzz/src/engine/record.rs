@@ -157,7 +157,8 @@ impl Lockstep {
             }
             let objcg = book.bucket.objcg.filter(|_| world.model.object_rule() == ObjectRule::Bytes);
             if let Some(view) = objcg.and_then(|objcg| world.objcg(objcg)) {
-                let expected = world.objcg_holders(group, &book.bucket).iter().map(|(_, n)| n).sum();
+                let expected =
+                    world.objcg_holders(group, &book.bucket, Some(view)).iter().map(|(_, n)| n).sum();
                 row("objcg refs", expected, view.refs);
             }
         }

@@ -113,7 +113,7 @@ impl<const CHECKED: bool> LaneEnv<'_, CHECKED> {
 
     /// A word that a check looks at was changed.
     fn note(&self, label: Label, old: i64, new: i64) {
-        if check::FOLLOWED & (1 << label.what as u8) != 0 {
+        if check::is_followed(label.what) {
             self.board.flights[self.lane].borrow_mut().note(label, old, new);
             if old % 2 != 0 {
                 self.freed(label);
