@@ -5,9 +5,10 @@ use crate::machine::Machine;
 use crate::memcg::{Memcg, MemcgRef};
 use crate::obj_cgroup::{Objcg, ObjcgRef};
 use crate::substrate::arena::Handle;
-use crate::substrate::cpu::Cpu;
+use crate::substrate::cpu::{Cpu, STOCK_SLOTS};
 use crate::substrate::css::State;
 use crate::substrate::env::{Label, What};
+use crate::substrate::page_stock::StockSlot;
 use crate::substrate::units::{Bytes, Pages};
 use crate::substrate::work::Work;
 use crate::swap::FolioRef;
@@ -238,10 +239,10 @@ impl Machine {
 }
 
 impl Cpu {
-    /// What is in one slot of the page stock.
+    /// The slots of the page stock.
     #[inline]
-    pub fn cached_pages_in(&self, slot: usize) -> Option<(MemcgRef, Pages)> {
-        self.pages.slot(slot)
+    pub fn stock_slots(&self) -> &[StockSlot; STOCK_SLOTS] {
+        self.pages.slots()
     }
 
     /// What is in the page stock.

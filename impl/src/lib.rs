@@ -43,7 +43,7 @@ pub use substrate::cpu::{Cpu, STOCK_SLOTS};
 pub use substrate::css::State;
 pub use substrate::env::{Access, Env, Failing, Label, Loop, Mark, Oops, Plain, What};
 pub use substrate::meaning::{Holds, Meaning, Place, Whose};
-pub use substrate::page_stock::BATCH;
+pub use substrate::page_stock::{BATCH, StockSlot};
 pub use substrate::units::{Bytes, Errno, NO_LIMIT, PAGE_SIZE, Pages};
 pub use substrate::work::Work;
 pub use swap::{Folio, FolioRef, SwapEntry};

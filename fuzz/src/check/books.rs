@@ -8,7 +8,9 @@ use super::mm::MmBook;
 use super::slab::{GroupSlabs, SlabBooks};
 use crate::trace::Labels;
 use crate::violation::Invariant;
-use stocktake_impl::{Cpu, Label, Machine, MemcgRef, ObjcgRef, ObjcgView, PAGE_SIZE, STOCK_SLOTS, What};
+use stocktake_impl::{
+    Cpu, Label, Machine, MemcgRef, ObjcgRef, ObjcgView, PAGE_SIZE, Pages, STOCK_SLOTS, StockSlot, What,
+};
 use stocktake_model::{GroupId, Model, ObjectRule};
 
 /// What is known of a group beside the model's own account.
@@ -59,7 +61,7 @@ pub(crate) struct BucketBook {
 /// What was in a CPU's stocks when it was last looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct CpuBook {
-    pages: [Option<(MemcgRef, u64)>; STOCK_SLOTS],
+    pages: [StockSlot; STOCK_SLOTS],
     bytes: Option<(ObjcgRef, u64)>,
 }
 
@@ -176,13 +178,17 @@ impl Books {
     /// Pages of a group in the page stock of a CPU, when it was last looked at.
     pub(crate) fn local_pages(&self, cpu: usize, group: GroupId) -> u64 {
         let memcg = self.groups[group.index()].memcg;
-        let cached = self.cpus[cpu].pages.iter().flatten().find(|(cached, _)| Some(*cached) == memcg);
-        cached.map_or(0, |(_, pages)| *pages)
+        let cached = self.stocked_on(cpu).find(|(cached, _)| Some(*cached) == memcg);
+        cached.map_or(0, |(_, pages)| pages.0)
     }
 
     /// Pages of all groups in the page stock of a CPU, when it was last looked at.
     pub(crate) fn all_local_pages(&self, cpu: usize) -> u64 {
-        self.cpus[cpu].pages.iter().flatten().map(|(_, pages)| *pages).sum()
+        self.stocked_on(cpu).map(|(_, pages)| pages.0).sum()
+    }
+
+    fn stocked_on(&self, cpu: usize) -> impl Iterator<Item = (MemcgRef, Pages)> + '_ {
+        self.cpus[cpu].pages.iter().filter_map(|slot| slot.cached())
     }
 
     /// Bytes of an objcg in the byte stock of a CPU, when it was last looked at.
@@ -255,19 +261,19 @@ impl Books {
     pub(crate) fn look_at_cpu(&mut self, machine: &Machine, model: &Model, cpu: &Cpu) -> Law {
         let id = cpu.id();
         let counts = machine.cpu_online(id);
-        let before = self.cpus[id].pages;
-        for (slot, before) in before.into_iter().enumerate() {
-            let now = cpu.cached_pages_in(slot).filter(|_| counts).map(|(memcg, pages)| (memcg, pages.0));
+        let seen = self.cpus[id].pages;
+        let slots = if counts { *cpu.stock_slots() } else { Default::default() };
+        for (slot, (before, now)) in seen.iter().zip(&slots).enumerate() {
             if before != now {
-                self.cpus[id].pages[slot] = now;
-                if let Some((memcg, pages)) = before {
-                    self.book_pages(model, memcg, -(pages as i64), -1);
+                self.cpus[id].pages[slot] = *now;
+                if let Some((memcg, pages)) = before.cached() {
+                    self.book_pages(model, memcg, -(pages.0 as i64), -1);
                 }
-                if let Some((memcg, pages)) = now {
+                if let Some((memcg, pages)) = now.cached() {
                     if !machine.memcg_lives(memcg) {
                         return Err(stale_stock(id, "page stock", self.group_of(memcg)));
                     }
-                    self.book_pages(model, memcg, pages as i64, 1);
+                    self.book_pages(model, memcg, pages.0 as i64, 1);
                 }
             }
         }
@@ -387,7 +393,9 @@ impl Books {
                 world.check_group(group, book)?;
             }
         }
-        self.dirty_groups.append(&mut disturbed);
+        if !disturbed.is_empty() {
+            self.dirty_groups.append(&mut disturbed);
+        }
         self.check_stats(world)
     }
 

@@ -91,13 +91,16 @@ impl World<'_> {
 
     /// I3.
     fn check_signs(&self, group: GroupId, view: &MemcgView) -> Law {
+        if view.usage.min(view.swap_usage).min(view.memsw_usage).min(view.kmem_usage) >= 0 {
+            return Ok(());
+        }
         let counters = [
             ("usage", view.usage),
             ("swap", view.swap_usage),
             ("memsw", view.memsw_usage),
             ("kmem", view.kmem_usage),
         ];
-        let Some((aspect, value)) = counters.into_iter().find(|(_, value)| *value < 0) else { return Ok(()) };
+        let Some(&(aspect, value)) = counters.iter().find(|(_, value)| *value < 0) else { return Ok(()) };
         if !self.checks.has(Invariant::I3) {
             return Ok(());
         }
@@ -135,7 +138,8 @@ impl World<'_> {
         }
         // While a lane has the queue of creations locked it is not known what that holds; the next look will tell.
         let Some(creations) = self.creations(book) else { return Ok(()) };
-        let expected = self.holders_beside(creations, group, book).iter().map(|(_, n)| n).sum();
+        let mut expected = 0;
+        self.each_holder(creations, group, book, |_, n| expected += n);
         self.law(Invariant::I5, "css-refs", Thing::Group(group), (expected, view.refs), || {
             list(&self.holders(group, book))
         })
@@ -147,28 +151,36 @@ impl World<'_> {
     }
 
     /// Who holds a group.
-    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 13] {
-        self.holders_beside(self.creations(book).unwrap_or(0), group, book)
+    pub(crate) fn holders(&self, group: GroupId, book: &GroupBook) -> Vec<(&'static str, i64)> {
+        let mut holders = Vec::new();
+        let creations = self.creations(book).unwrap_or(0);
+        self.each_holder(creations, group, book, |what, n| holders.push((what, n)));
+        holders
     }
 
+    /// Each kind of holder of a group, and how many there are.
     #[inline]
-    fn holders_beside(&self, creations: i64, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 13] {
+    fn each_holder(
+        &self,
+        creations: i64,
+        group: GroupId,
+        book: &GroupBook,
+        mut holder: impl FnMut(&'static str, i64),
+    ) {
         let online = matches!(self.model.life(group), Some(GroupLife::Online | GroupLife::Offlining));
-        [
-            ("base", i64::from(online)),
-            ("id", i64::from(self.model.id_refs(group) > 0)),
-            ("children", book.children),
-            ("folios", self.model.own_folios(group) as i64),
-            ("page stock slots", book.stock_slots),
-            ("reparented objcgs", book.objcgs),
-            ("tasks", self.model.tasks_in(group) as i64),
-            ("mms", book.mms),
-            ("kmem_caches", book.slab.caches),
-            ("pages of slabs", book.slab.pins),
-            ("creations of kmem_caches", creations),
-            ("references of the program", self.model.kmem_refs(group) as i64),
-            ("kmem pages", self.model.kmem_pins(group).0 as i64),
-        ]
+        holder("base", i64::from(online));
+        holder("id", i64::from(self.model.id_refs(group) > 0));
+        holder("children", book.children);
+        holder("folios", self.model.own_folios(group) as i64);
+        holder("page stock slots", book.stock_slots);
+        holder("reparented objcgs", book.objcgs);
+        holder("tasks", self.model.tasks_in(group) as i64);
+        holder("mms", book.mms);
+        holder("kmem_caches", book.slab.caches);
+        holder("pages of slabs", book.slab.pins);
+        holder("creations of kmem_caches", creations);
+        holder("references of the program", self.model.kmem_refs(group) as i64);
+        holder("kmem pages", self.model.kmem_pins(group).0 as i64);
     }
 
     /// I1. The local counter of a dying group means nothing: what was reparented is uncharged above it.
@@ -177,7 +189,8 @@ impl World<'_> {
             return Ok(());
         }
         let thing = Thing::Group(group);
-        let expected: i64 = self.usage_parts(group, book).iter().map(|(_, n)| n).sum();
+        let mut expected = 0;
+        self.each_usage_part(group, book, |_, n| expected += n);
         self.law(Invariant::I1, "usage", thing, (expected, view.usage), || {
             list(&self.usage_parts(group, book))
         })?;
@@ -232,18 +245,23 @@ impl World<'_> {
     }
 
     /// What a group's usage consists of.
-    pub(crate) fn usage_parts(&self, group: GroupId, book: &GroupBook) -> [(&'static str, i64); 6] {
-        [
-            ("pages of live folios", self.model.live_pages(group).0 as i64),
-            ("pages in stocks", book.stocked),
-            ("pages bound by objcgs", book.bound),
-            ("pages of slabs in use", self.model.slab_pages(group).0 as i64),
-            ("pages of slabs without objects", book.slab.idle),
-            (
-                "pages that root is not given back",
-                if group == GroupId::ROOT { self.machine.unreturned_slab_pages() } else { 0 },
-            ),
-        ]
+    pub(crate) fn usage_parts(&self, group: GroupId, book: &GroupBook) -> Vec<(&'static str, i64)> {
+        let mut parts = Vec::new();
+        self.each_usage_part(group, book, |what, n| parts.push((what, n)));
+        parts
+    }
+
+    /// Each kind of pages that a group's usage consists of, and how many there are.
+    #[inline]
+    fn each_usage_part(&self, group: GroupId, book: &GroupBook, mut part: impl FnMut(&'static str, i64)) {
+        part("pages of live folios", self.model.live_pages(group).0 as i64);
+        part("pages in stocks", book.stocked);
+        part("pages bound by objcgs", book.bound);
+        part("pages of slabs in use", self.model.slab_pages(group).0 as i64);
+        part("pages of slabs without objects", book.slab.idle);
+        if group == GroupId::ROOT {
+            part("pages that root is not given back", self.machine.unreturned_slab_pages());
+        }
     }
 
     /// I7 for a group. In v1 what memory+swap counts beside memory are the slots, also after offlining: whatever else

@@ -224,8 +224,8 @@ impl Lockstep {
         if let Some(broken) = refuted {
             return Err(broken);
         }
-        self.notice_offlined(&action, observed, tally);
         match action.op {
+            Op::Work | Op::Quiesce => self.notice_offlined(&action, observed, tally),
             Op::Mapped(_) => self.notice_moved(&action, observed),
             Op::Shmem(_) => {
                 self.notice_shmem(&action, observed);

@@ -17,6 +17,7 @@ pub(crate) struct ByteStock {
 
 impl ByteStock {
     /// What is cached.
+    #[inline]
     pub(crate) fn cached(&self) -> Option<(ObjcgRef, Bytes)> {
         self.objcg.map(|objcg| (objcg, Bytes(self.bytes)))
     }

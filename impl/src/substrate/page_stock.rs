@@ -1,7 +1,7 @@
 //! The per-CPU page stock: pages that are charged already, for the next charge on this CPU to take without
 //! touching a counter. Each cached group costs one css reference.
 
-use super::arena::Handle;
+use super::arena::{Handle, word_of};
 use super::cpu::{Cpu, STOCK_SLOTS};
 use super::env::{Env, Failing, Loop, Mark, Oops};
 use super::page_counter::Which;
@@ -16,16 +16,35 @@ pub const BATCH: u64 = 64;
 /// The owned part of a page stock.
 #[derive(Debug, Default)]
 pub(crate) struct PageStock {
-    slots: [Slot; STOCK_SLOTS],
+    slots: [StockSlot; STOCK_SLOTS],
     /// The next victim.
     drain_index: usize,
 }
 
+/// A slot of a page stock.
 #[derive(Clone, Copy, Debug, Default)]
-struct Slot {
+pub struct StockSlot {
     memcg: Option<MemcgRef>,
     pages: u64,
 }
+
+impl StockSlot {
+    /// What is cached in it.
+    #[inline]
+    pub fn cached(self) -> Option<(MemcgRef, Pages)> {
+        self.memcg.map(|memcg| (memcg, Pages(self.pages)))
+    }
+}
+
+/// Two numbers each, as in a stock hit.
+impl PartialEq for StockSlot {
+    #[inline]
+    fn eq(&self, other: &StockSlot) -> bool {
+        word_of(self.memcg) == word_of(other.memcg) && self.pages == other.pages
+    }
+}
+
+impl Eq for StockSlot {}
 
 impl PageStock {
     #[inline]
@@ -33,16 +52,14 @@ impl PageStock {
         self.slots.iter().position(|slot| memcg.is_in(slot.memcg))
     }
 
-    /// What is in one slot.
     #[inline]
-    pub(crate) fn slot(&self, index: usize) -> Option<(MemcgRef, Pages)> {
-        let slot = self.slots.get(index)?;
-        slot.memcg.map(|memcg| (memcg, Pages(slot.pages)))
+    pub(crate) fn slots(&self) -> &[StockSlot; STOCK_SLOTS] {
+        &self.slots
     }
 
     /// What is cached, slot by slot.
     pub(crate) fn cached(&self) -> impl Iterator<Item = (MemcgRef, Pages)> + '_ {
-        self.slots.iter().filter_map(|slot| slot.memcg.map(|memcg| (memcg, Pages(slot.pages))))
+        self.slots.iter().filter_map(|slot| slot.cached())
     }
 }
 
@@ -105,7 +122,7 @@ impl Machine {
             victim
         });
         self.css_get(e, memcg);
-        cpu.pages.slots[index] = Slot { memcg: Some(memcg), pages: pages.0 };
+        cpu.pages.slots[index] = StockSlot { memcg: Some(memcg), pages: pages.0 };
         self.cpus[cpu.id].cached[index].store(e, memcg.to_word());
     }
 

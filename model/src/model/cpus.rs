@@ -19,6 +19,7 @@ impl Model {
     }
 
     /// A step runs only on a CPU that is up.
+    #[inline]
     pub(super) fn admits_cpu(&self, cpu: CpuId) -> Result<(), Skip> {
         if self.cpu(cpu)?.up { Ok(()) } else { Err(Skip::CpuDown) }
     }

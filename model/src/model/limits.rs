@@ -61,25 +61,30 @@ impl Model {
     }
 
     /// Whether kernel memory has a counter of its own: in v1, where objects or slabs are charged by the page.
+    #[inline]
     pub fn counts_kmem(&self) -> bool {
         self.counts_object_kmem() || self.counts_slab_kmem()
     }
 
     /// Whether objects are charged to that counter.
+    #[inline]
     pub fn counts_object_kmem(&self) -> bool {
         self.config.mode != Mode::V2 && self.object_rule() == ObjectRule::Pages
     }
 
     /// Whether slabs are.
+    #[inline]
     pub fn counts_slab_kmem(&self) -> bool {
         self.config.mode != Mode::V2 && self.slab_rule() != SlabRule::Objects
     }
 
     /// Pages that the kmem counter of a group has: those of the objects and slabs at its level, if they are charged to it.
+    #[inline]
     pub fn kmem(&self, group: GroupId) -> Pages {
         self.groups.get(group.index()).map_or(Pages(0), |group| self.kmem_of(group))
     }
 
+    #[inline]
     fn kmem_of(&self, level: &Group) -> Pages {
         let counted = |counts, pages| if counts { pages } else { Pages(0) };
         counted(self.counts_object_kmem(), level.object_pages)

@@ -211,6 +211,7 @@ impl Model {
     }
 
     /// How kernel objects are charged.
+    #[inline]
     pub fn object_rule(&self) -> ObjectRule {
         self.object_rule
     }
@@ -221,6 +222,7 @@ impl Model {
     }
 
     /// Pages of kernel objects that hold a group, where they do.
+    #[inline]
     pub fn kmem_pins(&self, group: GroupId) -> Pages {
         match self.object_rule {
             ObjectRule::Bytes => Pages(0),
@@ -229,6 +231,7 @@ impl Model {
     }
 
     /// References of the program to a group, where it has them to groups rather than to objcgs.
+    #[inline]
     pub fn kmem_refs(&self, group: GroupId) -> u64 {
         match self.object_rule {
             ObjectRule::Bytes => 0,

@@ -400,6 +400,7 @@ impl Model {
 /// Questions.
 impl Model {
     /// How slabs are charged.
+    #[inline]
     pub fn slab_rule(&self) -> SlabRule {
         self.slabs.rule
     }
