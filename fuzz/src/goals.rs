@@ -140,6 +140,8 @@ goals! {
         SwapMovedAlong, "swap-moved-along", "v1: a task that migrates takes swap entries of its mm along";
         PrechargeRefused, "precharge-refused", "v1: a task does not migrate, as the charges of its mm do not fit";
         MmGrabbed, "mm-grabbed", "somebody holds on to an mm without using it";
+        HolderUses, "holder-uses", "somebody who has held on to an mm becomes a user of it";
+        HolderTooLate, "holder-too-late", "somebody who has held on to an mm cannot use it: nobody does any more";
         ChargedAfterExit, "charged-after-exit", "an mm is charged that nobody uses any more, and the page is freed again";
         MmEventCounted, "mm-event-counted", "an event of an mm is counted in the group that it charges";
         SocketCharged, "socket-charged", "a task opens a socket, and its group is charged";

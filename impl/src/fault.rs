@@ -63,6 +63,8 @@ faults! {
         "an event of an mm is counted twice";
     M5, "M5", "this project, after seed 000, mem_cgroup_sk_alloc",
         "a socket is charged to the group that the mm of its task charges";
+    M6, "M6", "this project, after mmget_not_zero",
+        "whoever holds on to an mm becomes a user of it without asking whether it has one left";
     S7, "S7", "seed 001, review of memcg_reparent_objcgs",
         "offline takes no css reference for the active objcg before its list is walked";
     S9, "S9", "seed 001, obj_cgroup_release",

@@ -308,6 +308,23 @@ impl Machine {
         }
     }
 
+    /// The same for a caller that only holds on to the mm (`mmget_not_zero`).
+    ///
+    /// # Errors
+    /// [`Errno::NoEnt`] if it has no user any more.
+    pub fn mmget_not_zero<E: Env>(&self, e: &E, mm: MmRef) -> Result<(), Errno> {
+        if e.fault(Fault::M6) {
+            self.mmget(e, mm);
+            return Ok(());
+        }
+        if self.mm(e, mm).users.inc_not_zero(e) {
+            e.mark(Mark::HolderUses);
+            return Ok(());
+        }
+        e.mark(Mark::HolderTooLate);
+        Err(Errno::NoEnt)
+    }
+
     /// Let go of an mm; its last user ends it (`mmput`).
     pub fn mmput<E: Env>(&self, e: &E, mm: MmRef) {
         let users = &self.mm(e, mm).users;

@@ -321,6 +321,8 @@ pub enum Mark {
     RecordMovedMeanwhile,
     PrechargeRefused,
     MmGrabbed,
+    HolderUses,
+    HolderTooLate,
     ChargedAfterExit,
     MmEventCounted,
     SocketCharged,

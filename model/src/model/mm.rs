@@ -166,11 +166,7 @@ impl Model {
                 self.folios.fresh(new.index())?;
                 self.idle(task).map(drop)
             }
-            MmOp::Get { new, of } => {
-                mms.users.fresh(new.index())?;
-                self.mm_used_by(of)
-            }
-            MmOp::Grab { new, of } => {
+            MmOp::Get { new, of } | MmOp::Grab { new, of } => {
                 mms.users.fresh(new.index())?;
                 self.mm_of(of).map(drop)
             }
@@ -218,6 +214,7 @@ impl Model {
             MmOp::Charge { through, .. } if fail != Some(Failure::Alloc) && self.mm_has_ended(through) => {
                 Outcome::Refused(Errno::NoEnt)
             }
+            MmOp::Get { of, .. } if self.mm_has_ended(of) => Outcome::Refused(Errno::NoEnt),
             MmOp::Charge { through, pages, .. } => match self.payers(through).first() {
                 Some(&payer) if fail != Some(Failure::Alloc) && self.fits(payer, pages) => Outcome::To(payer),
                 _ => Outcome::Refused(Errno::NoMem),

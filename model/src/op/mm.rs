@@ -124,7 +124,9 @@ pub enum MmOp {
         /// Where it goes.
         group: GroupId,
     },
-    /// A user that is no task takes hold of an mm: swapoff, ptrace, a reader of `/proc`.
+    /// A user that is no task takes hold of an mm: swapoff, ptrace, a reader of `/proc`. Who only holds on to it may become
+    /// a user too (`mmget_not_zero`: ksm, userfaultfd, a reader of `/proc/PID/mem`); if nobody uses it by then, the answer
+    /// is `ENOENT`.
     Get {
         /// The user.
         new: MmUserId,

@@ -131,9 +131,14 @@ impl<E: Env> Applier<'_, E> {
             }
             MmOp::Get { new, of } => {
                 let mm = b.mm(m, of).expect(BOUND);
-                m.mmget(e, mm);
-                b.users[new.index()] = Some(MmUser { mm, exec: None, grab: false });
-                Outcome::Done
+                let (outcome, got) = if b.is_grab(of) {
+                    done(m.mmget_not_zero(e, mm))
+                } else {
+                    m.mmget(e, mm);
+                    done(Ok(()))
+                };
+                b.users[new.index()] = got.map(|()| MmUser { mm, exec: None, grab: false });
+                outcome
             }
             MmOp::Grab { new, of } => {
                 let mm = b.mm(m, of).expect(BOUND);

@@ -1,5 +1,6 @@
-//! Who holds on to an mm without using it: khugepaged, which charges a page first, and then looks whether anybody uses the
-//! mm still. That binds no group, and an mm that has ended charges nobody for long: the page is freed again.
+//! Who holds on to an mm without using it. That binds no group. khugepaged charges a page first, and then looks whether
+//! anybody uses the mm still: if not, the page is freed again. Everybody else becomes a user before doing anything
+//! (`mmget_not_zero`), and cannot once the mm has ended.
 
 use crate::Via;
 use crate::model::{Model, Skip};
@@ -15,7 +16,8 @@ impl Model {
         matches!(via, Via::User(user) if self.mms.users.get(user.index()).is_some_and(|user| user.grab))
     }
 
-    /// Whether an mm that somebody holds on to has no user any more. Then a charge through it is in vain.
+    /// Whether an mm that somebody holds on to has no user any more. Then a charge through it is in vain,
+    /// and nobody becomes its user.
     pub(super) fn mm_has_ended(&self, via: Via) -> bool {
         let Some(mm) = self.mm_of(via).ok().filter(|_| self.is_grab(via)) else { return false };
         let used_by_task = self.mms.tasks.iter().any(|(_, task)| task.mm == Some(mm));
