@@ -4,10 +4,13 @@ use super::operands::cpu;
 use super::run::Run;
 use super::search::Search;
 use crate::program::{Header, Program};
+use std::ops::Range;
 use stocktake_model::CpuId;
 
 /// Single choices of a schedule are tried only if it has at most so many.
 const CHOICES_UP_TO: usize = 400;
+/// All schedules with fewer preemptions are run up to this number: there are too many with more.
+const PREEMPTIONS_UP_TO: usize = 4;
 /// Steps change their lanes only in programs of at most so many steps.
 const DETOURS_UP_TO: usize = 12;
 
@@ -24,6 +27,7 @@ impl<R: Run> Search<R> {
         self.leave_lanes();
         self.merge_lanes();
         self.no_interrupts();
+        self.join_stretches();
         self.fewer_preemptions();
         self.fewer_choices();
     }
@@ -96,9 +100,35 @@ impl<R: Run> Search<R> {
         }
     }
 
-    /// Every schedule with no preemption, then with one, up to one less than there are.
+    /// Stretches of one lane joined: what it does later at once, or what it has done before not until then (Jalbert and
+    /// Sen, A trace simplification technique for effective debugging of concurrent programs, 2010).
+    pub(super) fn join_stretches(&mut self) {
+        let mut number = 0;
+        while self.preemptions() > 0 {
+            let stretches = stretches(&self.best.header.schedule);
+            let Some(stretch) = stretches.get(number).cloned() else { return };
+            let lane = self.best.header.schedule[stretch.start];
+            let again =
+                stretches[number + 1..].iter().find(|later| self.best.header.schedule[later.start] == lane);
+            let joined = again.cloned().is_some_and(|again| {
+                let earlier = |program: &mut Program| {
+                    program.header.schedule[stretch.end..again.end].rotate_right(again.len());
+                    true
+                };
+                let later = |program: &mut Program| {
+                    program.header.schedule[stretch.start..again.start].rotate_left(stretch.len());
+                    true
+                };
+                self.attempt_guided(earlier) || self.attempt_guided(later)
+            });
+            // What has been joined may be joined with what comes next; and before it others have become neighbours.
+            number = if joined { 0 } else { number + 1 };
+        }
+    }
+
+    /// Every schedule with no preemption, then with one, up to one less than there are, as far as that can be hoped for.
     fn fewer_preemptions(&mut self) {
-        for most in 0..self.preemptions() {
+        for most in 0..self.preemptions().min(PREEMPTIONS_UP_TO) {
             if self.attempt_within(most) {
                 return;
             }
@@ -129,6 +159,16 @@ impl<R: Run> Search<R> {
             index = index.min(self.best.header.schedule.len());
         }
     }
+}
+
+/// The stretches of a schedule in which one lane is chosen again and again.
+fn stretches(schedule: &[u8]) -> Vec<Range<usize>> {
+    let mut stretches: Vec<Range<usize>> = Vec::new();
+    for stretch in schedule.chunk_by(|one, next| one == next) {
+        let start = stretches.last().map_or(0, |last| last.end);
+        stretches.push(start..start + stretch.len());
+    }
+    stretches
 }
 
 /// Move a step of a lane to the end of what runs before the lanes.

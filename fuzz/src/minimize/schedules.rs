@@ -12,11 +12,12 @@ pub(super) fn look_for(run: &mut impl Run, candidate: &mut Program, signature: &
     let fails = |outcome: &Outcome| {
         outcome.violation.as_ref().is_some_and(|violation| violation.signature() == signature)
     };
+    let guide = candidate.header.schedule.clone();
     let mut last = run.guided(candidate);
     if fails(&last) || candidate.parallel.is_none() {
         return last;
     }
-    candidate.header.schedule.clear();
+    candidate.header.schedule = guide;
     for most in 0..=MOST_PREEMPTIONS {
         // Half of what is left, so that something remains for what comes after.
         let part = share.saturating_sub(last.cost) / 2;
@@ -25,6 +26,7 @@ pub(super) fn look_for(run: &mut impl Run, candidate: &mut Program, signature: &
             return last;
         }
     }
+    candidate.header.schedule.clear();
     let rest = share.saturating_sub(last.cost);
     after(last.cost, run.at_random(candidate, signature, rest))
 }

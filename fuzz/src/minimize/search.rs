@@ -61,6 +61,8 @@ impl<R: Run> Search<R> {
     pub(super) fn run_to_fixpoint(&mut self) {
         loop {
             let before = self.size;
+            // Of a schedule with few preemptions more is left when operations go.
+            self.join_stretches();
             self.delete();
             self.simplify();
             if self.size == before {
@@ -109,7 +111,7 @@ impl<R: Run> Search<R> {
     /// Keep another schedule of the best program if one with at most so many preemptions fails in the same way.
     pub(super) fn attempt_within(&mut self, most: usize) -> bool {
         // Few are tried, and what they find is worth much.
-        let share = self.budget.saturating_sub(self.spent) / 8;
+        let share = self.budget.saturating_sub(self.spent) / 4;
         self.attempt_by(self.best.clone(), |run, candidate, signature| {
             run.within(candidate, signature, most, share)
         })

@@ -32,12 +32,16 @@ fn object(label: Label) -> Option<Label> {
 /// Entries of the table: more than programs with lanes have words. Words that share an entry are taken for one.
 const ENTRIES: usize = 2048;
 
-/// Which lanes have read and written what in one execution.
+/// Which lanes have read and written what in one execution, or in several.
 #[derive(Debug)]
-pub(super) struct Touched(Box<[Entry; ENTRIES]>);
+pub(super) struct Touched {
+    entries: Box<[Entry; ENTRIES]>,
+    /// Whether something has been added since that was asked.
+    news: bool,
+}
 
 /// Lanes, a bit for each.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry {
     readers: u16,
     writers: u16,
@@ -45,33 +49,41 @@ struct Entry {
 
 impl Default for Touched {
     fn default() -> Touched {
-        Touched(Box::new([Entry::default(); ENTRIES]))
+        Touched { entries: Box::new([Entry::default(); ENTRIES]), news: false }
     }
 }
 
 impl Touched {
     pub(super) fn clear(&mut self) {
-        self.0.fill(Entry::default());
+        self.entries.fill(Entry::default());
+        self.news = false;
     }
 
     pub(super) fn note(&mut self, lane: usize, access: Pending) {
-        let entry = &mut self.0[place_of(access.label)];
+        let entry = &mut self.entries[place_of(access.label)];
+        let before = *entry;
         match access.access {
             Access::Load => entry.readers |= 1 << lane,
             _ => entry.writers |= 1 << lane,
         }
+        self.news |= *entry != before;
+    }
+
+    /// Whether something has been added since this was asked.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
     }
 
     /// Whether another lane has made an access with which this one conflicts.
     pub(super) fn concerns_others(&self, lane: usize, access: Pending) -> bool {
         let others = !(1u16 << lane);
-        let word = self.0[place_of(access.label)];
+        let word = self.entries[place_of(access.label)];
         let by_word = match access.access {
             Access::Load => word.writers & others,
             _ => (word.writers | word.readers) & others,
         };
         by_word != 0
-            || object(access.label).is_some_and(|object| self.0[place_of(object)].writers & others != 0)
+            || object(access.label).is_some_and(|object| self.entries[place_of(object)].writers & others != 0)
     }
 }
 

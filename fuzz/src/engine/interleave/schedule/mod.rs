@@ -192,8 +192,10 @@ impl Strategy {
     /// A lane has been chosen and goes on. What that means for others is asked only if the strategy heeds it.
     #[inline]
     pub(super) fn goes(&mut self, lane: usize, outlook: impl FnOnce() -> Outlook) {
-        if let Strategy::Partial(partial) = self {
-            partial.goes(lane, outlook());
+        match self {
+            Strategy::Partial(partial) => partial.goes(lane, outlook()),
+            Strategy::Exhaustive(exhaustive) if exhaustive.heeds_outlook() => exhaustive.goes(outlook()),
+            _ => {}
         }
     }
 
