@@ -108,6 +108,7 @@ impl Hunting {
     }
 
     /// The first defect that the machine noticed itself.
+    #[inline]
     pub(crate) fn oops_seen(&self) -> Option<Oops> {
         self.oopses.borrow().first().copied()
     }

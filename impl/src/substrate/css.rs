@@ -93,11 +93,13 @@ impl Css {
 
 impl Machine {
     /// Whether the group has not been removed.
+    #[inline(always)]
     pub(crate) fn is_online<E: Env>(&self, e: &E, memcg: MemcgRef) -> bool {
         self.memcgs.get(e, memcg).css.state.load(e) == State::Online as i64
     }
 
     /// Take a reference. Only for somebody who has one already, or is guaranteed one.
+    #[inline(always)]
     pub(crate) fn css_get<E: Env>(&self, e: &E, memcg: MemcgRef) {
         if memcg == self.root {
             return;
@@ -109,11 +111,13 @@ impl Machine {
     }
 
     /// Take a reference unless the last one is gone. The group must have been found under RCU.
+    #[inline(always)]
     pub(crate) fn css_tryget<E: Env>(&self, e: &E, memcg: MemcgRef) -> bool {
         memcg == self.root || self.memcgs.get(e, memcg).css.refs.inc_not_zero(e)
     }
 
     /// Take a reference unless the group has been removed. It must have been found under RCU.
+    #[inline(always)]
     pub(crate) fn css_tryget_online<E: Env>(&self, e: &E, memcg: MemcgRef) -> bool {
         self.is_online(e, memcg) && self.css_tryget(e, memcg)
     }
@@ -133,11 +137,13 @@ impl Machine {
     }
 
     /// Let go of a group that was looked up.
+    #[inline(always)]
     pub fn memcg_let_go<E: Env>(&self, e: &E, memcg: MemcgRef) {
         self.css_put(e, memcg);
     }
 
     /// Give a reference back; the last one releases the group.
+    #[inline(always)]
     pub(crate) fn css_put<E: Env>(&self, e: &E, memcg: MemcgRef) {
         if memcg == self.root {
             return;

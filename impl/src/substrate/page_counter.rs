@@ -59,6 +59,7 @@ impl PageCounter {
         self.watermark.init(0);
     }
 
+    #[inline(always)]
     fn raise_watermark<E: Env>(&self, e: &E, usage: i64) {
         if usage > self.watermark.load(e) {
             self.watermark.store(e, usage);
@@ -66,6 +67,7 @@ impl PageCounter {
     }
 
     /// Add to the usage, returning it as it was before.
+    #[inline(always)]
     fn add<E: Env>(&self, e: &E, n: i64) -> i64 {
         if e.fault(Fault::N1) {
             let old = self.usage.load(e);
@@ -75,6 +77,7 @@ impl PageCounter {
         self.usage.add(e, n)
     }
 
+    #[inline(always)]
     fn cancel<E: Env>(&self, e: &E, n: i64) {
         if self.add(e, -n) < n {
             e.oops(Oops::Underflow(self.usage.label()));
@@ -111,6 +114,7 @@ impl PageCounter {
 }
 
 impl Machine {
+    #[inline(always)]
     fn counter<E: Env>(&self, e: &E, memcg: MemcgRef, which: Which) -> (&Memcg, &PageCounter) {
         let node = self.memcgs.get(e, memcg);
         match which {

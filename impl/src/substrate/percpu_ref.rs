@@ -135,7 +135,7 @@ impl PercpuRef {
     }
 
     /// Change the number of this CPU, or else the atomic count: then its value before.
-    #[inline]
+    #[inline(always)]
     fn change<E: Env>(
         &self,
         e: &E,

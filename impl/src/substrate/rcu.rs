@@ -95,6 +95,7 @@ pub(crate) struct Section<'m, E: Env> {
 }
 
 impl<E: Env> Drop for Section<'_, E> {
+    #[inline(always)]
     fn drop(&mut self) {
         if self.outermost && !std::thread::panicking() {
             self.word.store(self.e, self.word.peek() + 1);
@@ -132,6 +133,7 @@ impl Drop for Undisturbed<'_> {
 
 impl Machine {
     /// Open a read section on a CPU.
+    #[inline(always)]
     pub(crate) fn rcu_read_lock<'m, E: Env>(&'m self, e: &'m E, cpu: usize) -> Section<'m, E> {
         let word = &self.cpus[cpu].section;
         let section = word.peek();

@@ -158,15 +158,18 @@ impl Word {
     }
 
     /// Add 1 unless the value is zero or less; whether it was added.
+    #[inline(always)]
     pub(crate) fn inc_not_zero<E: Env>(&self, e: &E) -> bool {
         self.add_not_zero(e, 1)
     }
 
     /// Subtract 1 unless the value is zero or less; whether it was subtracted.
+    #[inline(always)]
     pub(crate) fn dec_not_zero<E: Env>(&self, e: &E) -> bool {
         self.add_not_zero(e, -1)
     }
 
+    #[inline(always)]
     fn add_not_zero<E: Env>(&self, e: &E, n: i64) -> bool {
         loop {
             let value = self.load(e);
@@ -202,6 +205,7 @@ impl<T> Lock<T> {
     ///
     /// # Panics
     /// When the environment says that it cannot be had any more: a deadlock. There is nothing to go on with.
+    #[inline(always)]
     pub(crate) fn lock<'l, E: Env>(&'l self, e: &'l E) -> Held<'l, T, E> {
         loop {
             if E::WATCHED {
@@ -229,6 +233,7 @@ impl<T> Lock<T> {
         data.map(|data| Held { lock: self, e, data: Some(data) })
     }
 
+    #[inline(always)]
     fn attempt(&self) -> Option<MutexGuard<'_, T>> {
         match self.data.try_lock() {
             Ok(data) => Some(data),
@@ -278,6 +283,7 @@ impl<T, E: Env> DerefMut for Held<'_, T, E> {
 }
 
 impl<T, E: Env> Drop for Held<'_, T, E> {
+    #[inline(always)]
     fn drop(&mut self) {
         // A lane that is being torn down must not hand the CPU over once more.
         if E::WATCHED && !std::thread::panicking() {

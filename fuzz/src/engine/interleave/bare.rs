@@ -12,6 +12,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use stocktake_impl::{Config, Cpu, Env, Machine};
 
+const CLEAN: &str = "this can only be run with a design that is clean";
+
 /// What runs in the lanes.
 pub trait Work {
     /// Prepare a machine that has just been reset, before there are lanes.
@@ -59,7 +61,7 @@ impl<W: Work + 'static> Bare<W> {
     /// Run all lanes to their ends, in an order that the seed makes.
     ///
     /// # Panics
-    /// If the lanes wait for each other.
+    /// If the lanes wait for each other, or the machine notices a defect.
     pub fn run(&mut self, seed: u64) {
         let board = &self.inside.shared.board;
         {
@@ -79,7 +81,7 @@ impl<W: Work + 'static> Bare<W> {
         let mut running = self.lanes;
         while running > 0 {
             let ready = board.ready_or_spinning();
-            assert!(!ready.is_empty(), "a deadlock: this can only be run with a design that is clean");
+            assert!(!ready.is_empty(), "a deadlock: {CLEAN}");
             let lane = board.choose(None, ready);
             board.next.set(lane);
             while let Some(said) = self.inside.shared.routines.resume(board.next.get()) {
@@ -95,6 +97,7 @@ impl<W: Work + 'static> Bare<W> {
                 break;
             }
         }
+        assert_eq!(self.inside.hunting.oops_seen(), None, "{CLEAN}");
         self.cpus.extend(self.inside.cpus.iter().filter_map(RefCell::take));
     }
 }

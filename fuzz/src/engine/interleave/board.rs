@@ -381,10 +381,12 @@ impl Board {
         self.wake(|wait| matches!(wait, Wait::Spin(_, _, Until::Written)) || wait == Wait::Grace(label));
     }
 
+    #[inline]
     pub(super) fn locked(&self, label: Label, lane: usize) {
         self.held.borrow_mut().push((label, lane));
     }
 
+    #[inline]
     pub(super) fn unlocked(&self, label: Label) {
         let mut held = self.held.borrow_mut();
         if let Some(index) = held.iter().position(|(held, _)| *held == label) {

@@ -15,7 +15,7 @@ pub(super) use bytes::Bytes;
 pub(super) use exhaustive::Exhaustive;
 pub(super) use partial::Partial;
 pub(super) use pct::Pct;
-pub(super) use random::Random;
+pub(super) use random::Uniform;
 pub(super) use recorded::Recorded;
 pub(super) use round_robin::RoundRobin;
 
@@ -157,7 +157,7 @@ pub(super) enum Strategy {
     #[default]
     Steady,
     Bytes(Bytes),
-    Random(Random),
+    Random(Uniform),
     Pct(Pct),
     Partial(Partial),
     RoundRobin(RoundRobin),
@@ -204,7 +204,7 @@ impl Strategy {
     pub(super) fn start(&mut self, drive: &Drive) {
         match drive {
             Drive::Explore => *self = Strategy::Steady,
-            Drive::Random(seed) => *self = Strategy::Random(Random::new(*seed)),
+            Drive::Random(seed) => *self = Strategy::Random(Uniform::new(*seed)),
             Drive::Guided(lanes) => *self = Strategy::Recorded(Recorded::guide(lanes)),
             Drive::Pct { seed, depth } => *self = Strategy::Pct(Pct::new(*seed, *depth)),
             Drive::Partial(seed) => *self = Strategy::Partial(Partial::new(*seed)),
