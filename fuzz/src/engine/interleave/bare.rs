@@ -27,7 +27,8 @@ pub trait Work {
 pub struct Bare<W> {
     config: Config,
     inside: Rc<Inside<W>>,
-    cpus: Vec<Cpu>,
+    /// Those of the next execution, while it is prepared.
+    fresh: Vec<Cpu>,
     lanes: usize,
 }
 
@@ -37,25 +38,26 @@ struct Inside<W> {
     work: W,
     machine: RefCell<Rc<Machine>>,
     /// Those of an execution; its lane borrows each until it ends.
-    cpus: [RefCell<Option<Cpu>>; MOST_LANES],
+    cpus: Vec<RefCell<Cpu>>,
 }
 
 impl<W: Work + 'static> Bare<W> {
     /// A lane for each CPU of the machine.
     pub fn new(config: Config, work: W) -> Bare<W> {
         let (machine, cpus) = Machine::new(config);
+        let lanes = cpus.len();
+        assert!(lanes <= MOST_LANES, "each lane has a place");
         let inside = Rc::new(Inside {
             shared: Shared::default(),
             hunting: Hunting::new(),
             work,
             machine: RefCell::new(Rc::new(machine)),
-            cpus: Default::default(),
+            cpus: cpus.into_iter().map(RefCell::new).collect(),
         });
-        let lanes = config.cpus.min(MOST_LANES);
         for lane in 0..lanes {
             inside.shared.routines.put(lane, coroutine(lane, &inside));
         }
-        Bare { config, inside, cpus, lanes }
+        Bare { config, inside, fresh: Vec::new(), lanes }
     }
 
     /// Run all lanes to their ends, in an order that the seed makes.
@@ -67,16 +69,15 @@ impl<W: Work + 'static> Bare<W> {
         {
             let mut machine = self.inside.machine.borrow_mut();
             let machine = Rc::get_mut(&mut machine).expect("no lane runs between two executions");
-            machine.reset(self.config, &mut self.cpus);
-            self.inside.work.prepare(machine, &mut self.cpus);
+            machine.reset(self.config, &mut self.fresh);
+            self.inside.work.prepare(machine, &mut self.fresh);
         }
-        board.reset();
+        board.restart();
         board.strategy().start(&Drive::Random(seed));
-        for cpu in self.cpus.drain(..) {
-            board.set_ready(cpu.id(), true);
-            board.set_busy(cpu.id(), true);
-            let place = &self.inside.cpus[cpu.id()];
-            place.replace(Some(cpu));
+        for (lane, cpu) in self.fresh.drain(..).enumerate() {
+            board.set_ready(lane, true);
+            board.set_busy(lane, true);
+            self.inside.cpus[lane].replace(cpu);
         }
         let mut running = self.lanes;
         while running > 0 {
@@ -98,7 +99,6 @@ impl<W: Work + 'static> Bare<W> {
             }
         }
         assert_eq!(self.inside.hunting.oops_seen(), None, "{CLEAN}");
-        self.cpus.extend(self.inside.cpus.iter().filter_map(RefCell::take));
     }
 }
 
@@ -114,8 +114,7 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
     let inside = Rc::clone(inside);
     Coroutine::with_stack(stack, move |yielder: &Yielder<(), Signal>, ()| {
         loop {
-            let mut place = inside.cpus[lane].borrow_mut();
-            let Some(cpu) = &mut *place else { break };
+            let mut cpu = inside.cpus[lane].borrow_mut();
             let machine = Rc::clone(&inside.machine.borrow());
             let env = LaneEnv::<false> {
                 board: &inside.shared.board,
@@ -132,9 +131,9 @@ fn coroutine<W: Work + 'static>(lane: usize, inside: &Rc<Inside<W>>) -> Routine 
                 tries: Cell::new(0),
                 tries_alone: Cell::new(0),
             };
-            inside.work.run(&env, &machine, cpu, lane);
+            inside.work.run(&env, &machine, &mut cpu, lane);
             drop(machine);
-            drop(place);
+            drop(cpu);
             inside.shared.board.speaker.set(lane);
             yielder.suspend(Signal::Ended);
         }

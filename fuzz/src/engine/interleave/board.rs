@@ -110,29 +110,35 @@ pub(super) struct Board {
 }
 
 impl Board {
+    /// Start an execution.
     pub(super) fn reset(&self) {
-        self.able.set(Lanes::default());
-        self.busy.set(Lanes::default());
-        self.pace.set(Pace::Scheduled);
+        self.restart();
         self.pending.iter().for_each(|pending| pending.set(None));
-        self.waits.iter().for_each(|wait| wait.set(Wait::Nothing));
-        self.waiting.set(Lanes::default());
-        self.held.borrow_mut().clear();
         self.choices.borrow_mut().clear();
-        self.points.set(0);
-        self.preemptions.set(0);
         self.switch.set(None);
         self.flights.iter().for_each(|flight| flight.borrow_mut().clear());
         self.asked.iter().for_each(|asked| asked.set(Lanes::default()));
         self.maps.set(false);
-        self.idle.set(Lanes::default());
         self.set_helpers(Lanes::default(), Lanes::default());
-        self.bound_work.set(Lanes::default());
-        self.unbound_work.set(false);
-        self.ready.set(Lanes::default());
         self.reached.set(0);
         self.interrupting.set(false);
         self.interrupts.iter().for_each(|interrupt| interrupt.set(None));
+    }
+
+    /// The same, if scheduling is all that is done.
+    pub(super) fn restart(&self) {
+        self.able.set(Lanes::default());
+        self.busy.set(Lanes::default());
+        self.pace.set(Pace::Scheduled);
+        self.waits.iter().for_each(|wait| wait.set(Wait::Nothing));
+        self.waiting.set(Lanes::default());
+        self.held.borrow_mut().clear();
+        self.points.set(0);
+        self.preemptions.set(0);
+        self.idle.set(Lanes::default());
+        self.bound_work.set(Lanes::default());
+        self.unbound_work.set(false);
+        self.ready.set(Lanes::default());
     }
 
     /// A goal has been reached.

@@ -54,7 +54,9 @@ impl<const CHECKED: bool> LaneEnv<'_, CHECKED> {
         }
         let next = board.choose_among(Some(self.lane), others_and_this);
         if next != self.lane {
-            board.preemptions.set(board.preemptions.get() + 1);
+            if CHECKED {
+                board.preemptions.set(board.preemptions.get() + 1);
+            }
             board.next.set(next);
             self.switch(Switch::Preempted);
         }
@@ -64,8 +66,10 @@ impl<const CHECKED: bool> LaneEnv<'_, CHECKED> {
     #[inline]
     fn switch(&self, why: Switch) {
         let board = self.board;
-        board.switch.set(Some(why));
-        board.speaker.set(self.lane);
+        if CHECKED {
+            board.switch.set(Some(why));
+            board.speaker.set(self.lane);
+        }
         let mut said = Signal::Switch;
         while said == Signal::Switch && !(CHECKED && self.hunting.oops_seen().is_some()) {
             let next = board.next.get();
