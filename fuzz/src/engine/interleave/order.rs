@@ -13,8 +13,8 @@ use super::parts::{At, Context, Ended, next_parts};
 use super::verdict::named_groups;
 use crate::check::Broken;
 use crate::tally::Tally;
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 
@@ -22,9 +22,6 @@ use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 pub(super) const MOST_MODELS: usize = 20_000;
 /// The most that are kept of those that explain every answer, and not what is left behind.
 const MOST_KEPT: usize = 64;
-
-/// Models that some progress has led to: there may be thousands. The hasher knows no chance.
-type Models = HashSet<Model, BuildHasherDefault<DefaultHasher>>;
 
 /// One way to go on: how far each operation is, and the model there.
 struct Node {
@@ -101,12 +98,11 @@ impl<'a> Orders<'a> {
         let count = self.outcomes.len();
         let start = vec![At::Before; count];
         let mut deepest = Deepest { progress: start.clone(), model: self.base.clone() };
-        let mut seen: BTreeMap<Vec<At>, Models> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let mut stack = vec![Node { progress: start, model: self.base.clone(), aside: None }];
         let mut successors = Vec::new();
         while let Some(Node { progress, model, aside: before }) = stack.pop() {
-            let known = seen.entry(progress.clone()).or_default();
-            if known.contains(&model) {
+            if !seen.insert(fingerprint(&progress, &model)) {
                 continue;
             }
             if *tried >= MOST_MODELS {
@@ -115,9 +111,8 @@ impl<'a> Orders<'a> {
             *tried += 1;
             let ended = count_ended(&progress);
             if ended == count {
-                let mut rested = model.clone();
+                let mut rested = model;
                 rested.shmem_at_rest();
-                known.insert(model);
                 if content(rested, before.as_deref()) {
                     return Walked::Content;
                 }
@@ -142,7 +137,6 @@ impl<'a> Orders<'a> {
                     stack.push(Node { progress, model, aside: before.clone() });
                 }
             }
-            known.insert(model);
         }
         Walked::All(Box::new(deepest))
     }
@@ -223,6 +217,17 @@ fn set_aside(model: &Model, ended: &Ended) -> Model {
     model.commit(&ended.step, ended.outcome);
     model.hold([]);
     model
+}
+
+/// What stands for a model that some progress has led to. There may be thousands of them, a few kilobytes each, so they are
+/// not kept; that two of one search have the same 128 bits is not to be expected.
+fn fingerprint(progress: &[At], model: &Model) -> u128 {
+    let half = |salt: u64| {
+        let mut hasher = DefaultHasher::new();
+        (salt, progress, model).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
 }
 
 fn count_ended(progress: &[At]) -> usize {

@@ -12,7 +12,7 @@ use stocktake_model::{
 };
 
 /// How far such an operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in super::super) enum At {
     /// It has a reference to the page that an index has.
     Got(ShmemPage),
@@ -53,7 +53,7 @@ pub(in super::super) enum At {
 }
 
 /// What comes after a page has been let go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in super::super) enum Then {
     /// The end.
     End,
