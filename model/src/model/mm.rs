@@ -80,6 +80,8 @@ pub(super) struct Mms {
     mm_of_slot: Vec<Option<usize>>,
     /// The migration that is under way.
     migration: Option<migration::Migration>,
+    /// Mms that operations under way are users of until they end.
+    borrowed: Vec<usize>,
 }
 
 impl Mms {
@@ -92,6 +94,7 @@ impl Mms {
         self.mm_of_page.clear();
         self.mm_of_slot.clear();
         self.migration = None;
+        self.borrowed.clear();
     }
 
     fn new_mm(&mut self, maker: Option<TaskId>, home: GroupId) -> usize {

@@ -2,7 +2,7 @@
 //!
 //! Most operations have one part. Of those with several only the last one's answer is what was observed; what the others
 //! would have answered is free within what the specification allows. In parts are: a charge, which finds out who pays
-//! and then charges that group, whatever has become of it; fork and exit, in the halves that are operations of their own;
+//! and then charges that group, whatever has become of it, and through a holder uses the mm meanwhile; fork and exit, in the halves that are operations of their own;
 //! a migration, thread by thread, and then what
 //! their mm charges; swapping out, which takes slots before it knows whether they can be charged; and what is done with files and the
 //! swap cache, see [`shmem`].
@@ -12,7 +12,7 @@ mod shmem;
 use super::verdict::named_groups;
 use stocktake_model::{
     Bytes, ChargeId, Errno, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, Op, Outcome, Pages, Ran,
-    ShmemOp, Skip, SlabOp, Step, TaskId, Witness,
+    ShmemOp, Skip, SlabOp, Step, TaskId, Via, Witness,
 };
 
 /// An operation that has ended.
@@ -105,6 +105,7 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, context: &Context
         (Op::Mm(MmOp::Exit { task }), At::Before) => parts.half(Op::Mm(MmOp::ExitBegin { task })),
         (Op::Mm(MmOp::Exit { task }), _) => parts.last(Op::Mm(MmOp::ExitEnd { task })),
         (Op::SwapIn { .. } | Op::SwapFree { .. }, At::Slots(pages)) => parts.returns(pages),
+        (Op::Mm(MmOp::Charge { through, .. }), At::Half) => parts.gives_back(through),
         (
             Op::SwapIn { .. }
             | Op::Mm(MmOp::Charge { .. } | MmOp::Event { .. } | MmOp::Socket { .. })
@@ -252,8 +253,18 @@ impl Parts<'_> {
         } else {
             let slots = model.slots_used();
             model.commit_admitted(&self.ended.step, self.ended.outcome);
-            self.over(slots, model);
+            match self.ended.step.op {
+                Op::Mm(MmOp::Charge { through, .. }) if model.mm_borrow(through) => self.go(At::Half, model),
+                _ => self.over(slots, model),
+            }
         }
+    }
+
+    /// A charge through a holder has put its page where it belongs, and is no user of the mm any more.
+    fn gives_back(&mut self, through: Via) {
+        let mut model = self.model.clone();
+        model.mm_give_back(through);
+        self.go(At::Ended, model);
     }
 }
 

@@ -21,6 +21,23 @@ impl Model {
     pub(super) fn mm_has_ended(&self, via: Via) -> bool {
         let Some(mm) = self.mm_of(via).ok().filter(|_| self.is_grab(via)) else { return false };
         let used_by_task = self.mms.tasks.iter().any(|(_, task)| task.mm == Some(mm));
-        !used_by_task && !self.mms.users.iter().any(|(_, user)| user.mm == mm && !user.grab)
+        let borrowed = self.mms.borrowed.contains(&mm);
+        !used_by_task && !borrowed && !self.mms.users.iter().any(|(_, user)| user.mm == mm && !user.grab)
+    }
+
+    /// An operation that only holds on to an mm becomes its user for a while: until it gives that up, other holders find a
+    /// user, even if all tasks have left. Whether this is such an operation.
+    pub fn mm_borrow(&mut self, via: Via) -> bool {
+        let mm = self.mm_of(via).ok().filter(|_| self.is_grab(via));
+        self.mms.borrowed.extend(mm);
+        mm.is_some()
+    }
+
+    /// It is no user any more.
+    pub fn mm_give_back(&mut self, via: Via) {
+        let Ok(mm) = self.mm_of(via) else { return };
+        if let Some(index) = self.mms.borrowed.iter().position(|borrowed| *borrowed == mm) {
+            self.mms.borrowed.swap_remove(index);
+        }
     }
 }
