@@ -4,7 +4,7 @@ use stocktake_impl::What;
 
 /// Whose word it is, as far as a law is about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     /// No law is about it.
     Nobody,
     Group,
@@ -20,7 +20,7 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    pub(super) const fn of(what: What) -> Owner {
+    pub(crate) const fn of(what: What) -> Owner {
         match what {
             What::MemcgGeneration
             | What::MemoryUsage

@@ -16,7 +16,7 @@ mod slab;
 
 pub(crate) use books::Books;
 pub(crate) use broken::{Broken, Thing};
-pub(crate) use followed::is_followed;
+pub(crate) use followed::{Owner, is_followed};
 pub(crate) use laws::{InFlight, World};
 pub(crate) use mm::delegation;
 pub(crate) use slab::CacheRow;

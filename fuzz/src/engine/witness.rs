@@ -1,7 +1,7 @@
 //! What was really cached around one step: the model asks for it when it is surprised.
 
 use super::lockstep::Lockstep;
-use stocktake_impl::Machine;
+use stocktake_impl::{Machine, MemcgView};
 use stocktake_model::{
     Bytes, Failure, GroupId, MappedOp, MmOp, Op, Outcome, Pages, ShmemOp, SlabCharge, SlabOp, Step, Witness,
 };
@@ -99,6 +99,13 @@ impl<'a> Seen<'a> {
             && (self.local_pages >= self.asked.0
                 || self.asked_bytes.is_some_and(|bytes| self.local_bytes >= bytes.0))
     }
+
+    /// What a counter of a group says, if the group lives.
+    fn counted(&self, group: GroupId, counter: impl Fn(MemcgView) -> i64) -> Pages {
+        let memcg = self.engine.books.group(group).memcg;
+        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
+        Pages(view.map_or(0, |view| counter(view).max(0) as u64))
+    }
 }
 
 impl Lockstep {
@@ -114,21 +121,15 @@ impl Lockstep {
 
 impl Witness for Seen<'_> {
     fn usage(&self, group: GroupId) -> Pages {
-        let memcg = self.engine.books.group(group).memcg;
-        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
-        Pages(view.map_or(0, |view| view.usage.max(0) as u64))
+        self.counted(group, |view| view.usage)
     }
 
     fn memsw(&self, group: GroupId) -> Pages {
-        let memcg = self.engine.books.group(group).memcg;
-        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
-        Pages(view.map_or(0, |view| view.memsw_usage.max(0) as u64))
+        self.counted(group, |view| view.memsw_usage)
     }
 
     fn kmem(&self, group: GroupId) -> Pages {
-        let memcg = self.engine.books.group(group).memcg;
-        let view = memcg.and_then(|memcg| self.machine.memcg(memcg));
-        Pages(view.map_or(0, |view| view.kmem_usage.max(0) as u64))
+        self.counted(group, |view| view.kmem_usage)
     }
 
     fn local_pages(&self) -> Pages {

@@ -19,7 +19,7 @@ use super::claims::consumed;
 use super::openness::Openness;
 use super::order::Explained;
 use super::parts::Ended;
-use crate::check::{Broken, InFlight, Thing, World, delegation};
+use crate::check::{Broken, InFlight, Owner, Thing, World, delegation};
 use crate::engine::oops;
 use crate::engine::step_laws::{Counted, above_limit};
 use crate::engine::witness::Seen;
@@ -263,7 +263,7 @@ impl Interleave {
         let board = &self.shared.board;
         let mut under_way = self.crew.iter().filter_map(|member| member.busy);
         board.maps.set(under_way.any(|(_, step)| maps(&step.op)));
-        let elsewhere = |what: What| !matches!(class_of(what), Class::Group | Class::Objcg);
+        let elsewhere = |what: What| !matches!(Owner::of(what), Owner::Group | Owner::Objcg);
         let disturbed = board
             .flights
             .iter()
@@ -347,35 +347,6 @@ impl Interleave {
             },
             found => found,
         }
-    }
-}
-
-/// What a word belongs to, as far as it matters whether somebody is in the middle of changing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Group,
-    Objcg,
-    Other,
-}
-
-fn class_of(what: What) -> Class {
-    match what {
-        What::MemcgGeneration
-        | What::MemoryUsage
-        | What::SwapUsage
-        | What::MemswUsage
-        | What::KmemUsage
-        | What::CssRefs
-        | What::CssState
-        | What::Id
-        | What::IdRefs => Class::Group,
-        What::ObjcgGeneration
-        | What::ObjcgRefMode
-        | What::ObjcgRefs
-        | What::ObjcgMemcg
-        | What::ObjcgLeftover
-        | What::ObjcgPlace => Class::Objcg,
-        _ => Class::Other,
     }
 }
 
