@@ -227,29 +227,45 @@ pub struct Names {
     pub files: Vec<String>,
 }
 
-/// How many of each kind a program creates: one more than the highest number in use.
+/// How many of one kind a program creates. Names need not be given in order: the two can be far apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Room for their names: one more than the highest number in use.
+    pub names: usize,
+    /// Operations that make one.
+    pub made: usize,
+}
+
+impl Count {
+    fn see(&mut self, number: u16) {
+        self.names = self.names.max(usize::from(number) + 1);
+        self.made += 1;
+    }
+}
+
+/// How many of each kind a program creates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Population {
     /// Groups, root included.
-    pub groups: usize,
+    pub groups: Count,
     /// References to obj_cgroups.
-    pub objcgs: usize,
+    pub objcgs: Count,
     /// Folios.
-    pub charges: usize,
+    pub charges: Count,
     /// Objects.
-    pub objects: usize,
+    pub objects: Count,
     /// Swapped-out folios.
-    pub slots: usize,
+    pub slots: Count,
     /// Tasks.
-    pub tasks: usize,
+    pub tasks: Count,
     /// Users of mms that are no tasks.
-    pub users: usize,
+    pub users: Count,
     /// kmem_caches.
-    pub caches: usize,
+    pub caches: Count,
     /// Objects of kmem_caches.
-    pub slab_objects: usize,
+    pub slab_objects: Count,
     /// Files of shmem.
-    pub files: usize,
+    pub files: Count,
     /// The most pages of shmem that can exist at once.
     pub shmem_pages: usize,
 }
@@ -257,48 +273,48 @@ pub struct Population {
 impl Program {
     /// How many of each kind the program creates, so that tables can be laid out before it runs.
     pub fn population(&self) -> Population {
-        let mut most = Population { groups: 1, ..Population::default() };
+        let mut most = Population { groups: Count { names: 1, made: 1 }, ..Population::default() };
         let mut see = |op: &Op| match *op {
-            Op::Mkdir { new: GroupId(n), .. } => most.groups = most.groups.max(usize::from(n) + 1),
+            Op::Mkdir { new: GroupId(n), .. } => most.groups.see(n),
             Op::ObjcgFrom { new: ObjcgId(n), .. } | Op::ObjcgGet { new: ObjcgId(n), .. } => {
-                most.objcgs = most.objcgs.max(usize::from(n) + 1);
+                most.objcgs.see(n);
             }
             Op::Charge { new: ChargeId(n), .. } | Op::SwapIn { new: ChargeId(n), .. } => {
-                most.charges = most.charges.max(usize::from(n) + 1);
+                most.charges.see(n);
             }
             Op::Mm(op) => match op {
                 MmOp::Charge { new: ChargeId(n), .. } | MmOp::Socket { new: ChargeId(n), .. } => {
-                    most.charges = most.charges.max(usize::from(n) + 1)
+                    most.charges.see(n)
                 }
                 MmOp::Task { new: TaskId(n), .. }
                 | MmOp::Kthread { new: TaskId(n) }
                 | MmOp::Fork { new: TaskId(n), .. }
                 | MmOp::ForkBegin { new: TaskId(n), .. }
                 | MmOp::Thread { new: TaskId(n), .. }
-                | MmOp::Vfork { new: TaskId(n), .. } => most.tasks = most.tasks.max(usize::from(n) + 1),
+                | MmOp::Vfork { new: TaskId(n), .. } => most.tasks.see(n),
                 MmOp::ExecMake { new: MmUserId(n), .. }
                 | MmOp::Get { new: MmUserId(n), .. }
                 | MmOp::Grab { new: MmUserId(n), .. } => {
-                    most.users = most.users.max(usize::from(n) + 1);
+                    most.users.see(n);
                 }
                 _ => {}
             },
-            Op::ObjCharge { new: ObjectId(n), .. } => most.objects = most.objects.max(usize::from(n) + 1),
-            Op::SwapOut { new: SlotId(n), .. } => most.slots = most.slots.max(usize::from(n) + 1),
+            Op::ObjCharge { new: ObjectId(n), .. } => most.objects.see(n),
+            Op::SwapOut { new: SlotId(n), .. } => most.slots.see(n),
             Op::Slab(SlabOp::CreateCache { new: CacheId(n), .. }) => {
-                most.caches = most.caches.max(usize::from(n) + 1);
+                most.caches.see(n);
             }
             Op::Slab(SlabOp::Alloc { new: SlabObjectId(n), .. }) => {
-                most.slab_objects = most.slab_objects.max(usize::from(n) + 1);
+                most.slab_objects.see(n);
             }
             Op::Page(op) => match op {
                 PageOp::File { new, .. } | PageOp::Anon { new, .. } | PageOp::Hugetlb { new } => {
-                    most.charges = most.charges.max(usize::from(new.0) + 1);
+                    most.charges.see(new.0);
                 }
                 PageOp::FreeList { .. } => {}
             },
             Op::Shmem(op) => match op {
-                ShmemOp::File { new: FileId(n) } => most.files = most.files.max(usize::from(n) + 1),
+                ShmemOp::File { new: FileId(n) } => most.files.see(n),
                 // A fault that tries again, or that gives up a huge page, has the old page for a moment still.
                 ShmemOp::Fault { .. } | ShmemOp::Stage(ShmemStage::Read | ShmemStage::Charge) => {
                     most.shmem_pages += 2;

@@ -49,6 +49,8 @@ pub struct Config {
     pub mms: usize,
     /// Root kmem_caches that can exist at once.
     pub caches: usize,
+    /// Caches of groups that can exist at once, those of all root caches.
+    pub memcg_caches: usize,
     /// Objects of kmem_caches that can exist at once.
     pub slab_objects: usize,
     /// Files of shmem.
@@ -70,6 +72,7 @@ impl Default for Config {
             tasks: 16,
             mms: 16,
             caches: 0,
+            memcg_caches: 0,
             slab_objects: 0,
             files: 0,
             wiring: Wiring::default(),

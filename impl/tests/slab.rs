@@ -14,7 +14,8 @@ fn machine(slab: SlabDesign) -> (Machine, Cpu) {
 
 fn machine_of(wiring: Wiring, slab: SlabDesign) -> (Machine, Cpu) {
     let design = Design { slab, ..Design::default() };
-    let config = Config { cpus: 1, caches: 2, slab_objects: 16, wiring, design, ..Config::default() };
+    let sizes = Config { cpus: 1, caches: 2, memcg_caches: 32, slab_objects: 16, ..Config::default() };
+    let config = Config { wiring, design, ..sizes };
     let (machine, mut cpus) = Machine::new(config);
     (machine, cpus.remove(0))
 }

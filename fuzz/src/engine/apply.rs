@@ -54,19 +54,19 @@ impl Bindings {
             table.clear();
             table.resize_with(len, || None);
         }
-        empty(&mut self.groups, population.groups);
-        empty(&mut self.objcgs, population.objcgs);
-        empty(&mut self.charges, population.charges);
-        empty(&mut self.objects, population.objects);
-        empty(&mut self.slots, population.slots);
-        empty(&mut self.mm.tasks, population.tasks);
-        empty(&mut self.mm.users, population.users);
-        empty(&mut self.caches, population.caches);
-        empty(&mut self.slab_objects, population.slab_objects);
+        empty(&mut self.groups, population.groups.names);
+        empty(&mut self.objcgs, population.objcgs.names);
+        empty(&mut self.charges, population.charges.names);
+        empty(&mut self.objects, population.objects.names);
+        empty(&mut self.slots, population.slots.names);
+        empty(&mut self.mm.tasks, population.tasks.names);
+        empty(&mut self.mm.users, population.users.names);
+        empty(&mut self.caches, population.caches.names);
+        empty(&mut self.slab_objects, population.slab_objects.names);
         self.halves.clear();
         self.faults.clear();
         self.versions.clear();
-        self.versions.resize(population.files, 0);
+        self.versions.resize(population.files.names, 0);
         (self.swapped_to, self.reclaimed) = (None, None);
         self.groups[0] = Some(root);
     }

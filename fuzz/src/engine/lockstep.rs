@@ -124,15 +124,17 @@ impl Lockstep {
         let population = program.population();
         let config = machine::Config {
             cpus: usize::from(header.cpus),
-            memcgs: population.groups,
-            folios: (population.charges + population.shmem_pages).max(1),
-            files: population.files,
+            memcgs: population.groups.made,
+            folios: (population.charges.made + population.shmem_pages).max(1),
+            files: population.files.names,
             slots: usize::from(header.slots),
             ids: usize::from(header.ids),
-            tasks: population.tasks,
-            mms: population.tasks + population.users,
-            caches: population.caches,
-            slab_objects: population.slab_objects,
+            tasks: population.tasks.made,
+            mms: population.tasks.made + population.users.made,
+            caches: population.caches.made,
+            // An allocation asks for one at most, and a group has one at most in each root cache.
+            memcg_caches: (population.caches.made * population.groups.made).min(population.slab_objects.made),
+            slab_objects: population.slab_objects.made,
             wiring: match header.mode {
                 Mode::V2 => Wiring::V2,
                 Mode::V1 => Wiring::V1,
@@ -159,7 +161,7 @@ impl Lockstep {
             ObjcgDesign::Rfc | ObjcgDesign::Merged59 | ObjcgDesign::Corrected510 => ObjectRule::Bytes,
         });
         self.bindings.reset(population, self.machine.root());
-        self.books.reset(population.groups, self.cpus.len(), &self.machine);
+        self.books.reset(population.groups.names, self.cpus.len(), &self.machine);
         let env = Rc::get_mut(&mut self.env).expect(AT_REST);
         env.reset(Faults::from_iter(header.faults.iter().copied()), history);
     }

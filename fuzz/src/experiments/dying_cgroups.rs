@@ -80,6 +80,7 @@ pub fn simulate(slab: SlabDesign) -> Result<Vec<Point>, stocktake_impl::Errno> {
         ids: generations + 2,
         folios: 1,
         caches: SIZES.len(),
+        memcg_caches: SIZES.len() * (generations + 3),
         slab_objects: generations * OBJECTS as usize,
         design: Design { slab, ..Design::default() },
         ..Config::default()

@@ -88,10 +88,10 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
             });
         }
     }
-    for number in 0..population.groups as u16 {
+    for number in 0..population.groups.names as u16 {
         with(&mut |step| set_group(&mut step.action, GroupId(number)));
     }
-    for number in 0..population.objcgs as u16 {
+    for number in 0..population.objcgs.names as u16 {
         with(&mut |step| set_objcg(&mut step.action, ObjcgId(number)));
     }
     for number in 0..cpus {
@@ -102,7 +102,7 @@ fn alternatives(step: &Step, population: Population, cpus: u8) -> Vec<Step> {
     }
     let Action::Op(action) = step.action else { return all };
     let charge = group(&step.action).map(|group| Op::Charge {
-        new: ChargeId(population.charges as u16),
+        new: ChargeId(population.charges.names as u16),
         group,
         pages: Pages(1),
         force: false,

@@ -209,7 +209,7 @@ struct Lists {
     used: bool,
 }
 
-/// Caches of groups, one for each group and root cache, that there is room for without being asked.
+/// Places of the table, one for each group and root cache, that there are without being asked for.
 const ROOMY: usize = 4096;
 
 impl SlabRoom {
@@ -259,13 +259,16 @@ impl SlabRoom {
             let both = (least.0.max(have.0), least.1.max(have.1));
             let (rows, width) = if both.0 * both.1 <= ROOMY { both } else { least };
             self.width = width;
-            self.caches = Arena::new(rows * (self.width + 1));
             self.slots =
                 (0..rows * self.width).map(|slot| Word::new(Label::new(What::CacheSlot, slot))).collect();
             lists.of_memcg.resize(self.width, Vec::new());
             lists.of_root.resize(rows, Vec::new());
             lists.free_rows.clear();
             lists.free_rows.extend(0..rows);
+        }
+        let caches = config.caches + config.memcg_caches;
+        if caches > self.caches.capacity() {
+            self.caches = Arena::new(caches.next_power_of_two());
         }
         if config.slab_objects > self.slabs.capacity() {
             self.slabs = Arena::new(config.slab_objects.next_power_of_two());
@@ -314,14 +317,21 @@ mod tests {
     fn a_large_table_is_not_kept_for_programs_that_need_none() {
         let mut room = SlabRoom::new();
         let config = |caches, memcgs| Config { caches, memcgs, ..Config::default() };
-        let mut caches_after = |caches, memcgs| {
+        let mut table_after = |caches, memcgs| {
             room.reset(&config(caches, memcgs));
-            room.caches()
+            room.slots.len()
         };
-        assert_eq!(caches_after(2545, 11), 4096 * 17, "as many rows as caches, as wide as there are groups");
-        assert_eq!(caches_after(3, 407), 4 * 513, "not the product of the largest of both");
-        assert_eq!(caches_after(1, 2), 4 * 513, "what is not large is kept");
-        assert_eq!(caches_after(8, 2), 8 * 513);
-        assert_eq!(caches_after(16, 2), 16 * 3);
+        assert_eq!(table_after(2545, 11), 4096 * 16, "as many rows as caches, as wide as there are groups");
+        assert_eq!(table_after(3, 407), 4 * 512, "not the product of the largest of both");
+        assert_eq!(table_after(1, 2), 4 * 512, "what is not large is kept");
+        assert_eq!(table_after(8, 2), 8 * 512);
+        assert_eq!(table_after(16, 2), 16 * 2);
+    }
+
+    #[test]
+    fn there_is_room_for_the_caches_that_can_be_and_not_for_one_in_each_place_of_the_table() {
+        let mut room = SlabRoom::new();
+        room.reset(&Config { caches: 600, memcgs: 600, memcg_caches: 20, ..Config::default() });
+        assert_eq!(room.caches(), 1024);
     }
 }
