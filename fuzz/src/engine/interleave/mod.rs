@@ -25,6 +25,7 @@ mod claims;
 mod conflicts;
 mod directory;
 mod env;
+mod fingerprint;
 mod flight;
 mod interrupt;
 mod lane;

@@ -9,12 +9,12 @@
 //! What is said if there is no such order is the matter of [`super::blame`].
 
 use super::Interleave;
+use super::fingerprint::Fingerprint;
 use super::parts::{At, Context, Ended, next_parts};
 use super::verdict::named_groups;
 use crate::check::Broken;
 use crate::tally::Tally;
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
 
@@ -98,11 +98,11 @@ impl<'a> Orders<'a> {
         let count = self.outcomes.len();
         let start = vec![At::Before; count];
         let mut deepest = Deepest { progress: start.clone(), model: self.base.clone() };
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut fingerprint) = (BTreeSet::new(), Fingerprint::default());
         let mut stack = vec![Node { progress: start, model: self.base.clone(), aside: None }];
         let mut successors = Vec::new();
         while let Some(Node { progress, model, aside: before }) = stack.pop() {
-            if !seen.insert(fingerprint(&progress, &model)) {
+            if !seen.insert(fingerprint.of(&(&progress, &model))) {
                 continue;
             }
             if *tried >= MOST_MODELS {
@@ -217,17 +217,6 @@ fn set_aside(model: &Model, ended: &Ended) -> Model {
     model.commit(&ended.step, ended.outcome);
     model.hold([]);
     model
-}
-
-/// What stands for a model that some progress has led to. There may be thousands of them, a few kilobytes each, so they are
-/// not kept; that two of one search have the same 128 bits is not to be expected.
-fn fingerprint(progress: &[At], model: &Model) -> u128 {
-    let half = |salt: u64| {
-        let mut hasher = DefaultHasher::new();
-        (salt, progress, model).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
 }
 
 fn count_ended(progress: &[At]) -> usize {
