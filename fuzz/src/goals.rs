@@ -217,6 +217,7 @@ goals! {
         ReparentMetUncharge, "reparent-met-uncharge", "an object is freed while objcgs are being reparented";
         MoveMetUncharge, "move-met-uncharge", "a page is freed while the charge of another one moves";
         MoveMetMapping, "move-met-mapping", "a page is mapped or unmapped while its charge moves";
+        ListMetMover, "list-met-mover", "a list of pages is freed while a task takes its charges along";
         CpuDownMetDrain, "cpu-down-met-drain", "a CPU goes down while a drain looks at the stocks of all CPUs";
         CallbackMetOperation, "callback-met-operation", "RCU callbacks run while another CPU is in the middle of an operation";
         LimitMetCharge, "limit-met-charge", "a limit is written after a charge has added to the usage, and before that has ended";

@@ -26,6 +26,9 @@ pub struct Tally {
     pub reordered: u64,
     /// Those of them in which it was neither found nor ruled out, as there are too many.
     pub unordered: u64,
+    /// Those of them in which there is none, and operations on caches of groups overlapped, all of whose parts the search
+    /// does not know: nothing is concluded.
+    pub excused: u64,
     /// How often each goal was reached, in the order of [`goals::GOALS`].
     pub goals: [u64; goals::COUNT],
 }
@@ -43,6 +46,7 @@ impl Default for Tally {
             deferred: 0,
             reordered: 0,
             unordered: 0,
+            excused: 0,
             goals: [0; goals::COUNT],
         }
     }
@@ -60,6 +64,7 @@ impl Tally {
         self.deferred += other.deferred;
         self.reordered += other.reordered;
         self.unordered += other.unordered;
+        self.excused += other.excused;
         for (sum, n) in self.divergent.iter_mut().zip(other.divergent) {
             *sum += n;
         }

@@ -118,7 +118,14 @@ fn both_engines_hunt_unless_one_is_named() {
     let overlap = &engines[1]["overlap"];
     assert_eq!(
         keys(overlap),
-        ["checks_deferred", "extra_work", "orders_not_searched", "orders_searched", "preemptions"]
+        [
+            "checks_deferred",
+            "extra_work",
+            "orders_excused",
+            "orders_not_searched",
+            "orders_searched",
+            "preemptions"
+        ]
     );
     assert!(overlap["preemptions"].as_u64().unwrap() > 0, "{overlap}");
     assert!(overlap["orders_not_searched"].as_u64() <= engines[1]["executions"].as_u64());

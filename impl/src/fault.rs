@@ -221,6 +221,8 @@ faults! {
         "a page that is charged and cannot be inserted into the swap cache is freed without being uncharged";
     U1, "U1", "this project, after mem_cgroup_uncharge_list",
         "a list of pages is uncharged from the group of its first page";
+    U2, "U2", "this project, a defect of its own that the interleave engine found",
+        "whose a page of a list is, is looked up before the page is locked against a mover";
 }
 
 impl Fault {
@@ -247,6 +249,7 @@ impl Fault {
                 | Fault::N5
                 | Fault::N6
                 | Fault::B53
+                | Fault::U2
         )
     }
 

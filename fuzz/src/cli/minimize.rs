@@ -37,6 +37,11 @@ pub(super) fn minimize(args: &Args) -> Result<Exit, Problem> {
     }
     let mut runner = Runner::new(engine);
     let Err(violation) = runner.run(&program, &mut Tally::default()) else {
+        if let Some(why) = runner.record(&program).stale {
+            return Err(Problem::new(format!("{} is stale: {why}", shown(&args.file))).help(
+                "`stocktake corpus upgrade` records its schedule anew, if it still shows what it expects",
+            ));
+        }
         return Err(Problem::new(format!(
             "{} violates nothing, so there is nothing to minimise",
             shown(&args.file)

@@ -6,6 +6,7 @@ use crate::engine::Recording;
 use crate::engine::stress::{Overlap, Parts, Stress, split};
 use crate::program::Program;
 use crate::tally::Tally;
+use crate::trace::fix_up;
 use crate::violation::Violation;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -48,6 +49,10 @@ pub struct StressFinding {
     pub index: u64,
     /// The program, with its lanes.
     pub program: Program,
+    /// The same as a trace can have it, in which no lane uses what another one makes.
+    pub kept: Program,
+    /// How many of its steps that leaves out.
+    pub left_out: usize,
     /// What was violated.
     pub violation: Violation,
     /// Both sides at that moment.
@@ -88,8 +93,17 @@ pub fn stress(config: &Stressing, progress: &dyn Progress) -> StressReport {
             let result = engine.run(&lanes, parts, &mut report.tally, &mut report.overlap);
             if let Err(violation) = result {
                 let recording = engine.recording(&lanes, violation.clone());
-                let (program, violation) = (lanes, *violation);
-                report.finding = Some(StressFinding { index, program, violation, recording, path: None });
+                let mut kept = lanes.clone();
+                let left_out = fix_up(&mut kept);
+                report.finding = Some(StressFinding {
+                    index,
+                    program: lanes,
+                    kept,
+                    left_out,
+                    violation: *violation,
+                    recording,
+                    path: None,
+                });
                 break;
             }
         }

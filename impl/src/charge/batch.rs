@@ -23,7 +23,11 @@ impl Machine {
         let mut gather = UnchargeGather::default();
         for folio in list {
             let node = self.folios.get(e, folio);
-            let memcg = node.group(node.memcg.load(e));
+            // Until the page lock is held, a mover may give the page to another group.
+            let early = e.fault(Fault::U2).then(|| node.group(node.memcg.load(e)));
+            self.clear_pte(e, folio);
+            let charged = self.uncharge_page(e, cpu.id, node);
+            let memcg = early.unwrap_or(charged);
             if gather.memcg.is_some_and(|gathered| gathered != memcg) {
                 e.mark(Mark::BatchEnded);
                 if !e.fault(Fault::U1) {
@@ -33,8 +37,6 @@ impl Machine {
             if gather.memcg.is_some() {
                 e.mark(Mark::BatchGrew);
             }
-            self.clear_pte(e, folio);
-            let memcg = self.uncharge_page(e, cpu.id, node);
             gather.memcg = gather.memcg.or(Some(memcg));
             gather.pages += node.pages.load(e) as u64;
             gather.folios += 1;

@@ -95,10 +95,20 @@ impl Model {
         }
     }
 
-    /// A charge has looked for who pays, and not charged yet.
-    pub fn payer_found(&mut self, step: &Step) {
-        if let Op::Mm(MmOp::Charge { through, .. }) = step.op {
-            self.mm_looked_up(through);
+    /// A charge has looked for who pays, and not charged yet. Who looked an objcg up has a reference to it until
+    /// [`Model::payer_let_go`].
+    pub fn payer_found(&mut self, step: &Step, payer: GroupId) {
+        match step.op {
+            Op::Mm(MmOp::Charge { through, .. }) => self.mm_looked_up(through),
+            Op::Slab(SlabOp::Alloc { .. }) if self.slab_rule() == SlabRule::Objects => self.get_bucket(payer),
+            _ => {}
+        }
+    }
+
+    /// A charge that has looked for who pays is over.
+    pub fn payer_let_go(&mut self, step: &Step, payer: GroupId) {
+        if matches!(step.op, Op::Slab(SlabOp::Alloc { .. })) && self.slab_rule() == SlabRule::Objects {
+            self.put_bucket(payer);
         }
     }
 

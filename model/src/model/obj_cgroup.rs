@@ -147,7 +147,7 @@ impl Model {
         }
     }
 
-    fn get_bucket(&mut self, birth: GroupId) {
+    pub(super) fn get_bucket(&mut self, birth: GroupId) {
         let Some(bucket) = self.buckets.get_mut(birth.index()) else { return };
         bucket.refs += 1;
         // A machine under test that hands out a dead objcg is caught by others; the totals have to stay right.

@@ -87,6 +87,28 @@ impl Model {
         }
     }
 
+    /// The first half of a swap-in: the folio has taken the place of the slots in their mm. Until [`Model::slots_go`] they
+    /// are in use, and whoever is recorded for them keeps the id.
+    pub fn folio_comes_in(&mut self, new: ChargeId, slot: SlotId, group: GroupId) {
+        let pages = self.slots.get(slot.index()).map(|slot| slot.pages);
+        if let Some(pages) = pages.filter(|_| self.groups.get(group.index()).is_some()) {
+            self.bind(new, Folio { group, pages });
+            self.mms.swapped_in(slot, new);
+            self.mms.slot_leaves(slot);
+        }
+    }
+
+    /// The first half of freeing slots: nobody who walks their mm finds them, and they stay recorded until
+    /// [`Model::slots_go`].
+    pub fn slots_leave_mm(&mut self, slot: SlotId) {
+        self.mms.slot_leaves(slot);
+    }
+
+    /// The second half of both: the slots are free, and so is the id recorded for them if nothing else keeps it.
+    pub fn slots_go(&mut self, slot: SlotId) {
+        self.free_slot(slot);
+    }
+
     /// Slots are recorded to another group, which pays for them from now on.
     pub(super) fn slot_moved(&mut self, slot: SlotId, to: GroupId) {
         let Some(found) = self.slots.get_mut(slot.index()) else { return };

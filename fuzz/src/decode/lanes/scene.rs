@@ -11,7 +11,7 @@ type Scene = fn(&mut Script<'_, '_>) -> usize;
 
 /// Whether the scene moves charges, which only v1 does.
 pub(super) fn needs_v1(number: u8) -> bool {
-    matches!(usize::from(number) % SCENES.len(), 4 | 9 | 16)
+    matches!(usize::from(number) % SCENES.len(), 4 | 9 | 16 | 19)
 }
 
 /// Whether operations are interrupted in the scene.
@@ -45,6 +45,7 @@ const SCENES: &[Scene] = &[
     mms::entries_that_move,
     tasks::leaving_meets_migration,
     mms::exits_meet_khugepaged,
+    mms::pages_that_move,
 ];
 
 const A: CpuId = CpuId(0);

@@ -268,18 +268,23 @@ impl Interleave {
         }
     }
 
-    /// Every schedule: first those without preemptions, then those with one, and so on.
+    /// Every schedule: first those without preemptions, then those with one, and so on. To come to those with more, the
+    /// ones with fewer are run again; that counts for nothing.
     fn explore(&mut self, program: &Program, tally: &mut Tally) -> Result<(), Box<Violation>> {
         let mut run = 0;
         for bound in 0..=MOST_PREEMPTIONS {
             *self.shared.board.strategy() = Strategy::Exhaustive(Exhaustive::new(bound));
             loop {
                 self.execute(program, tally, false)?;
-                run += 1;
-                let more = match &mut *self.shared.board.strategy() {
-                    Strategy::Exhaustive(exhaustive) => exhaustive.advance(),
-                    _ => false,
+                let (is_new, more) = match &mut *self.shared.board.strategy() {
+                    Strategy::Exhaustive(exhaustive) => (exhaustive.is_at_bound(), exhaustive.advance()),
+                    _ => (true, false),
                 };
+                if is_new {
+                    run += 1;
+                } else {
+                    tally.executions -= 1;
+                }
                 if run >= MOST_EXPLORED {
                     return Ok(());
                 }

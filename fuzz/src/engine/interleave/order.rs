@@ -16,7 +16,7 @@ use crate::check::Broken;
 use crate::tally::Tally;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use stocktake_model::{Errno, Model, Op, Outcome, ShmemOp};
+use stocktake_model::{Errno, MmOp, Model, Op, Outcome, ShmemOp};
 
 /// The most models that are tried.
 pub(super) const MOST_MODELS: usize = 20_000;
@@ -82,6 +82,9 @@ impl<'a> Orders<'a> {
             slots: slots_of_files(base, outcomes),
             references_count: false,
             slots_ran_out: outcomes.iter().any(|ended| ended.outcome == Outcome::Refused(Errno::NoSpace)),
+            charges_move: outcomes
+                .iter()
+                .any(|ended| matches!(ended.step.op, Op::Mm(MmOp::MigrateCharges { .. }))),
         };
         Orders { base, outcomes, context }
     }

@@ -3,7 +3,7 @@
 use super::Interleave;
 use crate::goals::Seen;
 use stocktake_impl::What;
-use stocktake_model::{MappedOp, Op, ShmemOp, Step};
+use stocktake_model::{MappedOp, MmOp, Op, PageOp, ShmemOp, Step};
 
 impl Interleave {
     /// An operation has ended: note whom it has met that is still in the middle of another one.
@@ -38,6 +38,7 @@ impl Interleave {
                 Op::Mapped(MappedOp::MovePage { charge, .. }),
                 Op::Mapped(MappedOp::Map { charge: mapped } | MappedOp::Unmap { charge: mapped }),
             ) if charge == mapped => Seen::MoveMetMapping,
+            (Op::Mm(MmOp::MigrateCharges { .. }), Op::Page(PageOp::FreeList { .. })) => Seen::ListMetMover,
             (Op::CpuDown { .. }, Op::DrainAll { .. }) => Seen::CpuDownMetDrain,
             (Op::Grace, _) if writes(lane, |_| true) => Seen::CallbackMetOperation,
             (Op::Shmem(ShmemOp::Fault { file, .. }), Op::Shmem(met)) => match *met {

@@ -1,18 +1,18 @@
 //! The parts of an operation of a lane: what it does one thing after the other, each seen by all others at once.
 //!
-//! Most operations have one part. Of those with several only the last one's answer is what was observed; what the others
-//! would have answered is free within what the specification allows. In parts are: a charge, which finds out who pays
-//! and then charges that group, whatever has become of it, and through a holder uses the mm meanwhile; fork and exit, in the halves that are operations of their own;
-//! a migration, thread by thread, and then what
-//! their mm charges; swapping out, which takes slots before it knows whether they can be charged; and what is done with files and the
-//! swap cache, see [`shmem`].
+//! Most operations have one part. Of those with several only the last one's answer is what was observed; what the
+//! others would have answered is free within what the specification allows. In parts are: a charge, which finds out who
+//! pays and then charges that group, whatever has become of it, and which uses the mm meanwhile if it goes through a
+//! holder; fork and exit, in the halves that are operations of their own; a migration, thread by thread, and then what
+//! their mm charges; swapping out, which takes slots before it knows whether they can be charged; freeing slots, which
+//! leave their mm first; and what is done with files and the swap cache, see [`shmem`].
 
 mod shmem;
 
 use super::verdict::named_groups;
 use stocktake_model::{
     Bytes, ChargeId, Errno, Grade, GroupId, GroupLife, MappedOp, MmOp, Mode, Model, Op, Outcome, Pages, Ran,
-    ShmemOp, Skip, SlabOp, Step, TaskId, Via, Witness,
+    ShmemOp, Skip, SlabOp, SlotId, Step, TaskId, Via, Witness,
 };
 
 /// An operation that has ended.
@@ -91,6 +91,8 @@ pub(super) struct Context {
     pub(super) references_count: bool,
     /// Whether one found no free slot.
     pub(super) slots_ran_out: bool,
+    /// Whether one moves charges.
+    pub(super) charges_move: bool,
 }
 
 /// Where the next part of an operation can lead.
@@ -105,6 +107,8 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, context: &Context
         (Op::Mm(MmOp::Exit { task }), At::Before) => parts.half(Op::Mm(MmOp::ExitBegin { task })),
         (Op::Mm(MmOp::Exit { task }), _) => parts.last(Op::Mm(MmOp::ExitEnd { task })),
         (Op::SwapIn { .. } | Op::SwapFree { .. }, At::Slots(pages)) => parts.returns(pages),
+        (Op::SwapIn { slot, .. } | Op::SwapFree { slot }, At::Half) => parts.slots_go(slot),
+        (Op::SwapFree { slot }, At::Before) => parts.swap_free(slot),
         (Op::Mm(MmOp::Charge { through, .. }), At::Half) => parts.gives_back(through),
         (
             Op::SwapIn { .. }
@@ -112,9 +116,8 @@ pub(super) fn next_parts(model: &Model, ended: &Ended, at: At, context: &Context
             | Op::Slab(SlabOp::Alloc { .. }),
             at,
         ) => parts.charge(at),
-        (Op::Mm(MmOp::Migrate { task, group }), at) => parts.migration(at, task, group, false),
-        (Op::Mm(MmOp::MigrateCharges { task, group }), at) => {
-            parts.migration(at, task, group, ended.outcome == Outcome::Is(true));
+        (Op::Mm(MmOp::Migrate { task, group } | MmOp::MigrateCharges { task, group }), at) => {
+            parts.migration(at, task, group);
         }
         (Op::SwapOut { charge, .. }, at) => {
             parts.swap_out(at, charge);
@@ -247,12 +250,17 @@ impl Parts<'_> {
         }
         if at == At::Before {
             if model.pays(&self.ended.step, payer) {
-                model.payer_found(&self.ended.step);
+                model.payer_found(&self.ended.step, payer);
                 self.go(At::Payer(payer), model);
             }
         } else {
             let slots = model.slots_used();
+            if let (Op::SwapIn { new, slot, .. }, true) = (self.ended.step.op, self.context.charges_move) {
+                model.folio_comes_in(new, slot, payer);
+                return self.go(At::Half, model);
+            }
             model.commit_admitted(&self.ended.step, self.ended.outcome);
+            model.payer_let_go(&self.ended.step, payer);
             match self.ended.step.op {
                 Op::Mm(MmOp::Charge { through, .. }) if model.mm_borrow(through) => self.go(At::Half, model),
                 _ => self.over(slots, model),
@@ -270,10 +278,17 @@ impl Parts<'_> {
 
 /// Migrations.
 impl Parts<'_> {
-    /// Thread by thread, then what their mm charges, then the charges that move along.
-    fn migration(&mut self, at: At, task: TaskId, to: GroupId, with_charges: bool) {
+    /// Thread by thread, then what their mm charges, then the charges that move along. Whoever looks for charges to move
+    /// uses the mm meanwhile, also if there are none, or no room for them.
+    fn migration(&mut self, at: At, task: TaskId, to: GroupId) {
+        let looks = matches!(self.ended.step.op, Op::Mm(MmOp::MigrateCharges { .. }));
+        let with_charges = looks && self.ended.outcome == Outcome::Is(true);
+        let refused = matches!(self.ended.outcome, Outcome::Refused(_));
         let mut model = self.admitting();
-        if at != At::Before {
+        if at != At::Before && refused {
+            model.migration_gives_up();
+            Parts { model: &model, ended: self.ended, context: self.context, to: self.to }.whole();
+        } else if at != At::Before {
             // Found one by one: what comes to the mm meanwhile may be found too.
             for charge in model.migration_may_find() {
                 let mut found = model.clone();
@@ -285,14 +300,20 @@ impl Parts<'_> {
                 let at = if model.migration_goes_on(page) { At::Half } else { At::Ended };
                 self.go(at, model);
             }
-        } else if matches!(self.ended.outcome, Outcome::Refused(_)) || model.admits(&self.ended.step).is_err()
-        {
+        } else if refused || model.admits(&self.ended.step).is_err() {
             // Nothing is moved.
             self.whole();
+            if looks && refused && model.migration_begins(task, to, false) {
+                model.migration_uses_mm();
+                self.go(At::Half, model);
+            }
         } else if matches!(self.ended.outcome, Outcome::Is(moved) if !model.migration_may_answer(task, moved))
         {
             // Whose the charges are is no question of room.
         } else if self.accepts(&model) && model.migration_begins(task, to, with_charges) {
+            if looks {
+                model.migration_uses_mm();
+            }
             self.go(At::Half, model);
         }
     }
@@ -300,6 +321,24 @@ impl Parts<'_> {
 
 /// Slots.
 impl Parts<'_> {
+    /// Slots leave their mm before they are free: a mover finds them no more, and the id recorded for them stays.
+    fn swap_free(&mut self, slot: SlotId) {
+        let mut model = self.admitting();
+        if self.context.charges_move && self.ended.outcome == Outcome::Done && self.is_admitted(&model) {
+            model.slots_leave_mm(slot);
+            self.go(At::Half, model);
+        } else {
+            self.whole();
+        }
+    }
+
+    fn slots_go(&mut self, slot: SlotId) {
+        let mut model = self.model.clone();
+        let slots = model.slots_used();
+        model.slots_go(slot);
+        self.over(slots, model);
+    }
+
     /// Slots are taken before it shows who pays for them, and whether they can be charged: others find less meanwhile. In
     /// v1, where pages move, a folio stays in its group from then on, and its group may go before the slots are recorded.
     fn swap_out(&mut self, at: At, charge: ChargeId) {

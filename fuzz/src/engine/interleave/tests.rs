@@ -97,8 +97,8 @@ fn exploring_runs_every_schedule_with_few_preemptions() {
     let mut tally = Tally::default();
     let tiny = program("@0 mkdir A\nparallel\n@0 drain\n@1 drain");
     assert_eq!(engine.run(&tiny, &mut tally), Ok(()));
-    // Without preemptions there are two; each further preemption adds many.
-    assert!(tally.executions > 6, "{} executions", tally.executions);
+    // Either lane first, either lane preempted once before its one access, and that with the other preempted too.
+    assert_eq!(tally.executions, 6);
 }
 
 #[test]

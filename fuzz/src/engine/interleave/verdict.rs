@@ -339,7 +339,7 @@ impl Interleave {
             Err(broken) if self.overlaps => match self.search_orders(tally) {
                 Explained::Yes | Explained::Unknown => Ok(()),
                 Explained::No(_) | Explained::NotAtRest(..) if self.obscure => {
-                    tally.unordered += 1;
+                    tally.excused += 1;
                     Ok(())
                 }
                 Explained::No(deepest) => Err(self.blame(broken, deepest)),

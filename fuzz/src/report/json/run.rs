@@ -39,6 +39,7 @@ struct OverlapJson {
     preemptions: u64,
     extra_work: u64,
     checks_deferred: u64,
+    orders_excused: u64,
     orders_not_searched: u64,
     orders_searched: u64,
 }
@@ -82,6 +83,7 @@ pub fn run(run: &Run) -> String {
         preemptions: tally.preemptions,
         extra_work: tally.extra_work,
         checks_deferred: tally.deferred,
+        orders_excused: tally.excused,
         orders_not_searched: tally.unordered,
         orders_searched: tally.reordered,
     };

@@ -151,9 +151,13 @@ fn engines(run: &Run) -> String {
 
 /// How much lanes met, and what could not be checked because they did.
 fn overlap(tally: &Tally) -> String {
+    let excused = match tally.excused {
+        0 => String::new(),
+        some => format!(", {some} in vain and excused, as operations on caches of groups overlapped"),
+    };
     format!(
         "overlap: {} in the middle of an operation, {} run beside operations, {} put off to the end, {} searched for \
-         another order than that of the ends, {} of them in vain as there are too many",
+         another order than that of the ends, {} of them in vain as there are too many{excused}",
         counted(tally.preemptions, "preemption"),
         counted(tally.extra_work, "queued item"),
         counted(tally.deferred, "check"),

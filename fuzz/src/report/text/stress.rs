@@ -13,8 +13,8 @@ const HEADING: usize = 13;
 
 /// The text of a finding's file: its program, with a comment that says what happened.
 pub fn stress_artifact(finding: &StressFinding) -> String {
-    let StressFinding { program, violation, .. } = finding;
-    let comment = [
+    let StressFinding { program, kept, left_out, violation, .. } = finding;
+    let mut comment = vec![
         in_one_line(program, violation),
         format!("Rule {}: {}.", violation.invariant, violation.invariant.rule()),
         format!("Setting: {}.", setting(program)),
@@ -22,11 +22,20 @@ pub fn stress_artifact(finding: &StressFinding) -> String {
          FILE` looks for an order of its own."
             .to_owned(),
     ];
+    if *left_out > 0 {
+        comment.push(format!(
+            "{} left out: a lane of a trace uses only what was made before the lanes, or by itself.",
+            match left_out {
+                1 => "1 step is".to_owned(),
+                several => format!("{several} steps are"),
+            }
+        ));
+    }
     let mut text = String::new();
     for line in comment.iter().flat_map(|paragraph| lines(paragraph, WIDTH - 2)) {
         let _ = writeln!(text, "# {line}");
     }
-    text + &trace::write(program)
+    text + &trace::write(kept)
 }
 
 /// A whole run. The last line of a finding says how to go on.

@@ -21,7 +21,7 @@ impl Model {
     pub(super) fn mm_has_ended(&self, via: Via) -> bool {
         let Some(mm) = self.mm_of(via).ok().filter(|_| self.is_grab(via)) else { return false };
         let used_by_task = self.mms.tasks.iter().any(|(_, task)| task.mm == Some(mm));
-        let borrowed = self.mms.borrowed.contains(&mm);
+        let borrowed = self.mms.borrowed.contains(&mm) || self.migration_is_user_of(mm);
         !used_by_task && !borrowed && !self.mms.users.iter().any(|(_, user)| user.mm == mm && !user.grab)
     }
 

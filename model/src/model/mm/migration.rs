@@ -4,7 +4,7 @@
 //! Charges that move along are found first, and change their group last, page by page. In a sequence of whole operations
 //! nothing of this shows. One migration is under way at a time: whoever moves tasks has the lock of the tree.
 
-use super::{MmPage, Stage, add};
+use super::{MmPage, Mms, Stage, add};
 use crate::model::Model;
 use crate::{GroupId, TaskId};
 
@@ -23,6 +23,8 @@ pub(super) struct Migration {
     source: Option<(GroupId, usize)>,
     /// Charges that move along and have not moved yet; `None` if charges stay where they are.
     pages: Option<Vec<MmPage>>,
+    /// The mm that it uses until it is over.
+    user: Option<usize>,
 }
 
 impl Migration {
@@ -55,8 +57,25 @@ impl Model {
         let pages = with_charges.then(|| self.moving(task));
         let source = self.source(task);
         self.mms.migration =
-            Some(Migration { source, to, leader, threads, moved: 0, followed: false, pages });
+            Some(Migration { source, to, leader, threads, moved: 0, followed: false, pages, user: None });
         true
+    }
+
+    /// The migration that is under way looks for charges to move: from its beginning to its end, or until it is refused, it
+    /// is a user of the leader's mm (`get_task_mm`). Whoever holds on to that finds a user, even if an exec leaves it.
+    pub fn migration_uses_mm(&mut self) {
+        let Mms { migration: Some(migration), tasks, .. } = &mut self.mms else { return };
+        migration.user = tasks.get(migration.leader.index()).and_then(|leader| leader.mm);
+    }
+
+    /// Whether the migration that is under way is a user of this mm.
+    pub(super) fn migration_is_user_of(&self, mm: usize) -> bool {
+        self.mms.migration.as_ref().is_some_and(|migration| migration.user == Some(mm))
+    }
+
+    /// The migration that is under way is refused: nothing has moved.
+    pub fn migration_gives_up(&mut self) {
+        self.mms.migration = None;
     }
 
     /// What the migration that is under way may find besides: what has come to the mm since it began.
@@ -100,10 +119,13 @@ impl Model {
                 MmPage::Page(charge) => self.folio_moved(charge, to),
                 MmPage::Swapped(slot) => self.slot_moved(slot, to),
             }
+        } else {
+            migration.user = None;
         }
         let over = migration.moved == migration.threads.len()
             && migration.followed
-            && migration.pages.as_ref().is_none_or(Vec::is_empty);
+            && migration.pages.as_ref().is_none_or(Vec::is_empty)
+            && migration.user.is_none();
         if !over {
             self.mms.migration = Some(migration);
         }

@@ -40,4 +40,10 @@ impl Mms {
             self.belongs(MmPage::Page(charge), mm);
         }
     }
+
+    /// Nothing in an mm leads to these slots any more.
+    pub(in crate::model) fn slot_leaves(&mut self, slot: SlotId) {
+        let Some(mm) = self.mm_of_slot.get_mut(slot.index()).and_then(Option::take) else { return };
+        self.mms[mm].pages.retain(|page| *page != MmPage::Swapped(slot));
+    }
 }

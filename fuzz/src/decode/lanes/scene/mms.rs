@@ -1,6 +1,6 @@
 //! What is pitted against what, of tasks and their mms.
 
-use super::{A, B, limit, third};
+use super::{A, B, limit, remove, third};
 use crate::decode::script::Script;
 use stocktake_model::{GroupId, Limit, Via};
 
@@ -30,6 +30,37 @@ pub(super) fn entries_that_move(s: &mut Script<'_, '_>) -> usize {
         (None, 0) => s.uncharge(third, other),
         (None, 1) => drop(s.swap_out(third, other)),
         (None, _) => drop(s.swap_out(B, other)),
+    }
+    start
+}
+
+/// A task takes its pages along, and perhaps back, while some of them are freed, one by one or as a list, or swapped out.
+pub(super) fn pages_that_move(s: &mut Script<'_, '_>) -> usize {
+    let how = s.byte();
+    let home = s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX);
+    let other = if how & 1 != 0 { GroupId::ROOT } else { s.mkdir(A, GroupId::ROOT, Limit::MAX, Limit::MAX) };
+    let (from, to) = if how & 2 != 0 { (home, other) } else { (other, home) };
+    let task = s.task(A, from);
+    let pages = [(); 3].map(|()| s.mm_charge(A, Via::Task(task), 1));
+    let third = third(s);
+    let start = s.written();
+    s.migrate_charges(A, task, to);
+    if how & 4 != 0 {
+        s.migrate_charges(A, task, from);
+    }
+    match how >> 3 & 3 {
+        0 => {
+            s.free_list(B, &pages[1..]);
+            s.uncharge(third, pages[0]);
+        }
+        1 => {
+            s.free_list(B, &pages[..2]);
+            s.swap_out(third, pages[2]);
+        }
+        _ => s.free_list(B, &pages),
+    }
+    if how & 0x20 != 0 {
+        remove(s, third, home);
     }
     start
 }

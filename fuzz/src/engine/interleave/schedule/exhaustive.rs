@@ -100,6 +100,11 @@ impl Exhaustive {
         }
     }
 
+    /// Whether the execution that has ended had as many preemptions as it may have.
+    pub(in super::super) fn is_at_bound(&self) -> bool {
+        self.preemptions == self.bound
+    }
+
     /// Prepare the next execution. `false` once every schedule has been run.
     pub(in super::super) fn advance(&mut self) -> bool {
         // An execution that ended early leaves nothing above its end to be tried.
