@@ -42,7 +42,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Exit codes:
   0  nothing wrong
-  1  a violation, an expectation that was not met, or a planted fault that was not found
+  1  a violation, an expectation that was not met, or a planted fault that `bugs` did not find
   2  wrong usage or input
   3  a trace of the corpus can no longer be replayed as recorded
 If several apply, 1 wins over 2, and 2 over 3.";

@@ -13,7 +13,7 @@ use stocktake_impl::{
     ShmemRead, What,
 };
 use stocktake_model::{
-    CpuId, FileId, GroupId, Op, Outcome, PageOp, ShmemCharge, ShmemOp, ShmemRule, ShmemStage, Step,
+    CpuId, Failure, FileId, GroupId, Op, Outcome, PageOp, ShmemCharge, ShmemOp, ShmemRule, ShmemStage, Step,
 };
 
 /// What the specification leaves to a design.
@@ -249,7 +249,7 @@ impl Lockstep {
     /// I8: what nothing leads to is gone once the swap cache has been reclaimed.
     pub(super) fn check_stranded(&self, action: &Step, observed: Outcome) -> Result<(), Box<Broken>> {
         let reclaims = match action.op {
-            Op::Shmem(ShmemOp::Reclaim) => true,
+            Op::Shmem(ShmemOp::Reclaim) => action.fail != Some(Failure::Trylock),
             Op::Shmem(ShmemOp::Swapoff { .. }) => observed == Outcome::Done,
             _ => false,
         };

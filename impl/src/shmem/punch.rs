@@ -102,10 +102,14 @@ impl Machine {
     /// and taken out, unless somebody has a reference to it. One that nothing leads to is taken out whoever has, and its
     /// slots are freed. The answer is the number of slots that were looked at, from the first.
     pub fn reclaim_swap_cache<E: Env>(&self, e: &E, cpu: &Cpu) -> usize {
+        self.shrink_swap_cache(e, cpu, e.failing(Failing::Trylock))
+    }
+
+    fn shrink_swap_cache<E: Env>(&self, e: &E, cpu: &Cpu, all_are_locked: bool) -> usize {
         let used = self.slot_table.lock(e).high_water();
         for slot in 0..used {
             let Some(folio) = self.lookup_swap_cache(e, cpu, slot) else { continue };
-            if self.trylock_page(e, folio) {
+            if !all_are_locked && self.trylock_page(e, folio) {
                 if self.is_swap_cache_of(e, folio, slot) {
                     self.reclaim_page(e, cpu, folio, slot);
                 }
@@ -167,7 +171,7 @@ impl Machine {
                 self.shmem_fault(e, cpu, file, faulter, false)?;
             }
         }
-        self.reclaim_swap_cache(e, cpu);
+        self.shrink_swap_cache(e, cpu, false);
         e.mark(Mark::SwappedOff);
         Ok(())
     }

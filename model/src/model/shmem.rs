@@ -413,6 +413,8 @@ impl Model {
             }
             (ShmemOp::Punch { file }, Outcome::Done) => self.punched(file, false),
             (ShmemOp::Punch { file }, Outcome::Stranded) => self.punched(file, true),
+            // It passes over what is locked.
+            (ShmemOp::Reclaim, _) if fail == Some(Failure::Trylock) => {}
             (ShmemOp::Reclaim, Outcome::Done) => self.reclaim_swap_cache(),
             (ShmemOp::Swapoff { group }, observed) => self.swapped_off(group, observed),
             _ => {}

@@ -133,6 +133,7 @@ impl Parts<'_> {
             },
             ShmemOp::Punch { file } => (file, Some(Outcome::Done)),
             ShmemOp::Out { file } => (file, Some(BUSY)),
+            _ if self.ended.step.fail == Some(Failure::Trylock) => return self.whole(),
             _ => return self.reclaim(0),
         };
         match (model.shmem_index(file), if_hole) {
