@@ -13,7 +13,9 @@ use stocktake_impl::{
     CacheRef, Cpu, Env, FolioRef, Machine, MappedHalf, MemcgRef, NO_LIMIT, ObjcgRef, ShmemFault, SlabObject,
     SwapEntry, Work,
 };
-use stocktake_model::{Bytes, CacheId, CpuId, Errno, GroupId, Limit, Mode, Op, Outcome, Pages, Ran, Step};
+use stocktake_model::{
+    Bytes, CacheId, CpuId, Errno, GroupId, Limit, MappedOp, Mode, Model, Op, Outcome, Pages, Ran, Step,
+};
 
 /// A live object of the machine: the objcg it is charged to (none for an unaccounted one), its size, and the CPU
 /// that charged it.
@@ -46,6 +48,8 @@ pub(crate) struct Bindings {
     pub(crate) swapped_to: Option<u32>,
     /// How many slots the last reclaim of the swap cache looked at.
     pub(crate) reclaimed: Option<u32>,
+    /// Where the page is that is moved next, as the mover knows it.
+    pub(crate) moves_from: Option<GroupId>,
 }
 
 impl Bindings {
@@ -73,6 +77,14 @@ impl Bindings {
 }
 
 impl Bindings {
+    /// An operation is about to be applied. Who moves a page moves it from the group that the move was started for, also
+    /// if another mover has the page by then.
+    pub(crate) fn aim(&mut self, step: &Step, model: &Model) {
+        if let Op::Mapped(MappedOp::MovePage { charge, .. }) = step.op {
+            self.moves_from = model.charge(charge).map(|(group, _)| group);
+        }
+    }
+
     /// Whether a name stands for something.
     pub(crate) fn has(&self, kind: Kind, n: u16) -> bool {
         fn some<T>(table: &[Option<T>], n: u16) -> bool {

@@ -193,6 +193,7 @@ impl Lockstep {
         self.env.begin(index, action.fail);
         let first = self.model.first(&action);
         self.count_migration(&action, tally);
+        self.bindings.aim(&action, &self.model);
         let observed = self.applier().apply(&action);
         let charges = may_charge(&action.op);
         let seen = (charges || observed != first).then(|| Seen::new(self, &action, first, observed));

@@ -342,7 +342,12 @@ impl Interleave {
         let bindings = &self.crew[lane].bindings;
         let mut known = true;
         visit(&mut Action::Op(*step), |role, kind, n| known &= role == Role::New || bindings.has(kind, *n));
-        known && self.core.model.admits(step).is_ok() && self.claims.take(lane, step, &self.core.model)
+        let begins =
+            known && self.core.model.admits(step).is_ok() && self.claims.take(lane, step, &self.core.model);
+        if begins {
+            self.crew[lane].bindings.aim(step, &self.core.model);
+        }
+        begins
     }
 
     /// The groups that an operation names, to be looked up.

@@ -194,6 +194,7 @@ impl Lane {
     ) -> Option<Ended> {
         self.model.hold([]);
         self.model.admits(step).ok()?;
+        self.bindings.aim(step, &self.model);
         env.begin(step.fail);
         let named = named_groups(step);
         let began = Instant::now();

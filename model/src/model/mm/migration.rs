@@ -115,7 +115,11 @@ impl Model {
             migration.followed = true;
             self.mm_follows(&migration);
         } else if let Some(pages) = migration.pages.as_mut().filter(|pages| page < pages.len()) {
-            match pages.remove(page) {
+            let page = pages.remove(page);
+            // Another mover may have taken it elsewhere.
+            let payer = self.mm_page(page).map(|(payer, _)| payer);
+            match page {
+                _ if payer != migration.source.map(|(from, _)| from) => {}
                 MmPage::Page(charge) => self.folio_moved(charge, to),
                 MmPage::Swapped(slot) => self.slot_moved(slot, to),
             }

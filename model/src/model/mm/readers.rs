@@ -54,7 +54,7 @@ impl Model {
     }
 
     /// Who pays for a page or a swap entry, if it has not been freed, and its size.
-    fn mm_page(&self, page: MmPage) -> Option<(GroupId, Pages)> {
+    pub(super) fn mm_page(&self, page: MmPage) -> Option<(GroupId, Pages)> {
         match page {
             MmPage::Page(charge) => self.charge(charge),
             MmPage::Swapped(slot) => self.slot(slot),
