@@ -20,7 +20,7 @@ use stocktake_impl::Fault;
 use stocktake_model::GroupId;
 
 /// Traces that there were when this was last touched; there may be more. To be raised with the corpus, never lowered.
-const LEAST: usize = 439;
+const LEAST: usize = 440;
 
 /// Operations that the trace of a planted fault may have.
 const MOST_FOR_A_FAULT: usize = 8;

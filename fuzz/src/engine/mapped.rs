@@ -34,7 +34,7 @@ impl<E: Env> Applier<'_, E> {
             MappedOp::MoveEnd { from, .. } => m.end_move(e, b.groups[from.index()].expect(BOUND)),
             MappedOp::MovePage { charge, to } => {
                 let folio = b.charges[charge.index()].expect(BOUND);
-                let from = b.moves_from.take().and_then(|from| b.groups[from.index()]);
+                let from = b.moves_from.and_then(|from| b.groups[from.index()]);
                 let from = from.or_else(|| m.folio_owner(folio)).expect(BOUND);
                 return done(m.move_account(e, cpu, folio, from, b.groups[to.index()].expect(BOUND))).0;
             }

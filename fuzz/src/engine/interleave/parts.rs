@@ -30,6 +30,8 @@ pub(super) struct Ended {
     pub(super) version: Option<u32>,
     /// The first of the slots that it swapped a file out to, or how many it looked at.
     pub(super) slot: Option<u32>,
+    /// The group that it moves a page from.
+    pub(super) from: Option<GroupId>,
     /// Operations that had ended when it began.
     pub(super) began: usize,
 }
@@ -38,7 +40,7 @@ impl Ended {
     /// One that overlapped nothing.
     pub(super) fn alone(index: usize, step: Step, outcome: Outcome, began: usize) -> Ended {
         let (evident, met_limit) = (outcome == Outcome::Refused(Errno::NoMem), false);
-        Ended { index, step, outcome, evident, met_limit, version: None, slot: None, began }
+        Ended { index, step, outcome, evident, met_limit, version: None, slot: None, from: None, began }
     }
 }
 
@@ -199,6 +201,13 @@ impl Parts<'_> {
         };
         if *evident || queued {
             return true;
+        }
+        if let (Op::Mapped(MappedOp::MovePage { charge, .. }), Some(from)) = (step.op, self.ended.from)
+            && model.charge(charge).map(|(group, _)| group) != Some(from)
+            && matches!(outcome, Outcome::Done | Outcome::Refused(Errno::Busy))
+        {
+            // Another mover has the page.
+            return *outcome != Outcome::Done;
         }
         if !self.is_admitted(model) {
             return nothing_to_do(&step.op, *outcome);

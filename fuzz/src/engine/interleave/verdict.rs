@@ -169,6 +169,10 @@ impl Interleave {
                 (Op::Shmem(ShmemOp::Reclaim), _) => member.bindings.reclaimed,
                 _ => None,
             },
+            from: match step.op {
+                Op::Mapped(MappedOp::MovePage { .. }) => member.bindings.moves_from,
+                _ => None,
+            },
             began: member.began,
         });
         let version = member.version;
