@@ -25,10 +25,7 @@ pub fn stress_artifact(finding: &StressFinding) -> String {
     if *left_out > 0 {
         comment.push(format!(
             "{} left out: a lane of a trace uses only what was made before the lanes, or by itself.",
-            match left_out {
-                1 => "1 step is".to_owned(),
-                several => format!("{several} steps are"),
-            }
+            counted(*left_out as u64, "step")
         ));
     }
     let mut text = String::new();
